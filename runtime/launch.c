@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* launch - start coracle-vmm with its record and descriptors. */
+#include "runtime/launch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "guest-init/proto.h"
+#include "runtime/base/io.h"
+#include "runtime/base/own.h"
+#include "runtime/base/proc.h"
+
+#define ATTR_MS 1000u /* how long the guest may believe what the host can change */
+
+static void fill_streams(struct vm_config *c, const struct launch *l, const struct plan *p,
+			 int guest_fd)
+{
+	c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_CONTROL,
+							 .in_fd = guest_fd,
+							 .out_fd = guest_fd };
+	if (l->terminal) {
+		c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO,
+								 .in_fd = l->stdio[0],
+								 .out_fd = l->stdio[0] };
+		return;
+	}
+	if (!p->stdin_null)
+		c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO,
+								 .in_fd = l->stdio[0],
+								 .out_fd = -1 };
+	for (uint32_t i = 1; i <= 2; i++)
+		c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO + i,
+								 .in_fd = -1,
+								 .out_fd = l->stdio[i] };
+}
+
+static void fill_config(struct vm_config *c, const struct launch *l, const struct plan *p,
+			const struct sandbox *s, const struct net *net, int control_fd,
+			int guest_fd)
+{
+	*c = (struct vm_config){
+		.magic = VM_CONFIG_MAGIC,
+		.version = VM_CONFIG_VERSION,
+		.memory_bytes = p->memory_bytes,
+		.vcpus = p->vcpus,
+		.flags = (s->single_id ? VM_SINGLE_ID : 0) | (l->debug ? VM_DEBUG : 0) |
+			 (p->machine.nested ? VM_NESTED : 0),
+		.kvm_fd = l->kvm_fd,
+		.kernel_fd = l->kernel_fd,
+		.initrd_fd = l->initrd_fd,
+		.control_fd = control_fd,
+		.lock_fd = l->lock_fd,
+		.net_fd = -1,
+		.fs_max_fds = p->fs_max_fds,
+		.fs_attr_ms = ATTR_MS,
+		.n_shares = s->n_shares,
+	};
+	for (uint32_t i = 0; i < s->n_shares; i++)
+		c->shares[i].fd = s->share_fds[i];
+	c->shares[0].flags = p->root_readonly ? VM_SHARE_READONLY : 0;
+	for (size_t i = 0; i < p->n_mounts; i++)
+		if (p->mounts[i].kind == PLAN_SHARE && (p->mounts[i].options.flags & MS_RDONLY))
+			c->shares[p->mounts[i].share].flags = VM_SHARE_READONLY;
+	(void)snprintf(c->cmdline, sizeof(c->cmdline), "%s", p->cmdline);
+	fill_streams(c, l, p, guest_fd);
+	net_fill_config(net, c);
+}
+
+static void keep_open(int fd)
+{
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, 0);
+}
+
+/* In the child: the record's descriptors survive, 0 to 2 are nobody's, then exec. */
+static void become_vmm(const struct launch *l, const struct vm_config *c, int config_fd, pid_t parent)
+{
+	static char *no_env[] = { NULL };
+	char number[12];
+	char *argv[] = { (char[]){ "coracle-vmm" }, number, NULL };
+	struct rlimit files;
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (proc_die_with(parent) < 0)
+		_exit(127);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)snprintf(number, sizeof(number), "%d", config_fd);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+		files.rlim_cur = files.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	keep_open(config_fd);
+	keep_open(c->kvm_fd);
+	keep_open(c->kernel_fd);
+	keep_open(c->initrd_fd);
+	keep_open(c->control_fd);
+	keep_open(c->lock_fd);
+	for (uint32_t i = 0; i < c->n_shares; i++)
+		keep_open(c->shares[i].fd);
+	keep_open(c->net_fd);
+	for (uint32_t i = 0; i < c->n_nets; i++)
+		keep_open(c->nets[i].fd);
+	for (uint32_t i = 0; i < c->n_streams; i++) {
+		keep_open(c->streams[i].in_fd);
+		keep_open(c->streams[i].out_fd);
+	}
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || (!l->debug && dup2(null, 2) < 0))
+		_exit(127);
+	(void)syscall(SYS_execveat, l->vmm_exe, "", argv, no_env, AT_EMPTY_PATH);
+	_exit(127);
+}
+
+static int write_config(const struct vm_config *c, struct err *e)
+{
+	OWN_FD int fd = memfd_create("vm-config", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return err_sys(e, "memfd_create");
+	r = io_write_all(fd, c, sizeof(*c));
+	if (r < 0)
+		return err_set(e, -r, "write the VMM's record: %s", strerror(-r));
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) < 0)
+		return err_sys(e, "seal the VMM's record");
+	return take_fd(&fd);
+}
+
+int launch_vmm(const struct launch *l, const struct plan *p, const struct sandbox *s,
+	       const struct net *net, struct launched *out, struct err *e)
+{
+	OWN_FD int control = -1;
+	OWN_FD int control_vmm = -1;
+	OWN_FD int guest = -1;
+	OWN_FD int guest_vmm = -1;
+	OWN_FD int config = -1;
+	struct vm_config c;
+	pid_t self = getpid();
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "socketpair");
+	control = pair[0];
+	control_vmm = pair[1];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "socketpair");
+	guest = pair[0];
+	guest_vmm = pair[1];
+	fill_config(&c, l, p, s, net, control_vmm, guest_vmm);
+	config = write_config(&c, e);
+	if (config < 0)
+		return config;
+	out->pid = fork();
+	if (out->pid < 0)
+		return err_sys(e, "fork");
+	if (out->pid == 0)
+		become_vmm(l, &c, config, self);
+	out->control_fd = take_fd(&control);
+	out->guest_fd = take_fd(&guest);
+	return 0;
+}
+
+void launch_close(struct launch *l)
+{
+	own_close_fd(&l->vmm_exe);
+	own_close_fd(&l->kvm_fd);
+	own_close_fd(&l->kernel_fd);
+	own_close_fd(&l->initrd_fd);
+	own_close_fd(&l->lock_fd);
+}

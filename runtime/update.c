@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * update - change the limits of a container that exists (engine contract 20.6).
+ *
+ * DOC: order
+ *
+ *   check all -> systemd's properties -> the host's cgroup -> the guest's. Limits that grow are wider
+ *   outside than inside while this goes on; one that shrinks is the guest's to keep a moment longer.
+ *
+ * The machine's memory does not change: a limit beyond it is refused, since it would promise what is
+ * not there.
+ */
+#include "runtime/update.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "oci/spec_check.h"
+#include "runtime/base/log.h"
+#include "runtime/base/own.h"
+#include "runtime/confine.h"
+#include "runtime/ctl.h"
+#include "runtime/overhead.h"
+#include "runtime/resources.h"
+#include "runtime/systemd.h"
+
+#define GUEST_MS 10000 /* shrinking a limit makes the guest's kernel reclaim first */
+
+struct update {
+	struct statedir *d;
+	struct statedir_record r;
+	const struct oci_resources *wanted;
+	struct plan_size size;
+	struct cgroup_writes host;
+	struct cgroup_writes guest;
+	struct proto_stats stats; /* of the guest, before */
+	int dir; /* host's cgroup; -1: none */
+};
+
+static int ask_stats(struct update *u, struct err *e)
+{
+	const struct proto_ask q = { .question = PROTO_ASK_STATS };
+	struct ctl_reply reply;
+
+	if (ctl_ask_guest(u->d, &q, GUEST_MS, &reply, e) < 0)
+		return -e->code;
+	memcpy(&u->stats, reply.text, sizeof(u->stats));
+	return 0;
+}
+
+/* The machine was made with so much memory for its container. */
+static uint64_t room(uint64_t memory_bytes)
+{
+	uint64_t bytes = memory_bytes > OVERHEAD_GUEST_BYTES ? memory_bytes - OVERHEAD_GUEST_BYTES : 0;
+
+	return bytes - bytes / (OVERHEAD_GUEST_SHARE + 1);
+}
+
+static int check_memory(const struct update *u, struct err *e)
+{
+	bool unlimited = u->r.memory_limit < 0;
+	int64_t limit = u->size.limit;
+
+	if (u->wanted->memory.has_limit && u->wanted->memory.limit < 0 && !unlimited)
+		return err_set(e, ENOTSUP,
+			       "linux.resources.memory.limit: the machine was made with %llu MiB for "
+			       "its container and can't grow",
+			       (unsigned long long)(room(u->r.memory_bytes) >> 20));
+	/* a machine without a limit is as large as the default: there a limit may be above it */
+	if (limit > 0 && !unlimited && (uint64_t)limit > room(u->r.memory_bytes) &&
+	    limit > u->r.memory_limit)
+		return err_set(e, ENOTSUP,
+			       "linux.resources.memory.limit: the machine was made with %llu MiB for "
+			       "its container and can't grow",
+			       (unsigned long long)(room(u->r.memory_bytes) >> 20));
+	if (limit > 0 && u->wanted->memory.has_check_before_update &&
+	    u->wanted->memory.check_before_update && u->stats.memory_current != UINT64_MAX &&
+	    u->stats.memory_current > (uint64_t)limit)
+		return err_set(e, EBUSY,
+			       "linux.resources.memory.limit: %lld is less than the %llu bytes in use",
+			       (long long)limit, (unsigned long long)u->stats.memory_current);
+	return 0;
+}
+
+/* The quota in force, for a period that comes alone. */
+static int64_t current_quota(int dir)
+{
+	uint64_t quota = dir >= 0 ? cgroup_number(dir, "cpu.max", UINT64_MAX) : UINT64_MAX;
+
+	return quota > INT64_MAX ? -1 : (int64_t)quota;
+}
+
+static int prepare(struct update *u, struct err *e)
+{
+	struct size_facts facts = { .default_memory = u->r.memory_bytes,
+				    .cpus = VM_MAX_VCPUS,
+				    .max_vcpus = VM_MAX_VCPUS };
+
+	if (resources_check(u->wanted, e) < 0)
+		return -e->code;
+	if (u->r.cgroup.path) {
+		u->dir = cgroup_open(u->r.cgroup.path, e);
+		if (u->dir < 0)
+			return u->dir;
+	}
+	if (plan_size(u->wanted, &facts, &u->size, e) < 0)
+		return -e->code;
+	/* the machine is what it is */
+	u->size.host_extra = u->r.host_extra;
+	if (ask_stats(u, e) < 0 || check_memory(u, e) < 0)
+		return -e->code;
+	return resources_writes(u->wanted, &u->size, current_quota(u->dir), &u->host, &u->guest, e);
+}
+
+static int limit_guest(struct update *u, struct err *e)
+{
+	for (size_t i = 0; i < u->guest.n; i++) {
+		const struct cgroup_write *w = &u->guest.v[i];
+		struct proto_ask q = { .question = PROTO_ASK_LIMIT };
+		struct ctl_reply reply;
+
+		if (strlen(w->file) >= sizeof(q.file) || strlen(w->value) >= sizeof(q.value))
+			return err_set(e, E2BIG, "linux.resources.%s: too long", w->field);
+		(void)snprintf(q.file, sizeof(q.file), "%s", w->file);
+		(void)snprintf(q.value, sizeof(q.value), "%s", w->value);
+		if (ctl_ask_guest(u->d, &q, GUEST_MS, &reply, e) < 0 && !w->optional)
+			return err_wrap(e, "linux.resources.%s: in the guest", w->field);
+	}
+	return 0;
+}
+
+/* All of this took its time: the record is read anew, since a pause may have changed it. */
+static int note_limit(const struct update *u, struct err *e)
+{
+	struct statedir_record now;
+	int rc = statedir_read(u->d, &now, e);
+
+	if (rc < 0)
+		return rc;
+	now.memory_limit = u->size.limit;
+	rc = statedir_write(u->d, &now, e);
+	statedir_record_fini(&now);
+	return rc;
+}
+
+static int apply(struct update *u, struct err *e)
+{
+	if (u->r.cgroup.scope && u->host.n > 0 &&
+	    systemd_set_limits(confine_user_manager(), u->r.cgroup.scope, &u->host, e) < 0)
+		return -e->code;
+	if (u->dir >= 0 && cgroup_apply(u->dir, &u->host, e) < 0)
+		return -e->code;
+	if (limit_guest(u, e) < 0)
+		return -e->code;
+	if (u->size.limit <= 0)
+		return 0;
+	return note_limit(u, e);
+}
+
+int container_update(struct statedir *d, const struct oci_resources *r, struct err *e)
+{
+	struct update u = { .d = d, .wanted = r, .dir = -1 };
+	enum oci_status s;
+	int rc = statedir_read(d, &u.r, e);
+
+	if (rc < 0)
+		return rc;
+	s = statedir_status(d, &u.r);
+	if (s == OCI_STATUS_PAUSED)
+		rc = err_set(e, EBUSY, "a paused container can't be updated: resume it first");
+	else if (s != OCI_STATUS_RUNNING && s != OCI_STATUS_CREATED)
+		rc = err_set(e, ESRCH, "container not running");
+	if (rc == 0)
+		rc = prepare(&u, e);
+	if (rc == 0)
+		rc = apply(&u, e);
+	own_close_fd(&u.dir);
+	cgroup_writes_fini(&u.host);
+	cgroup_writes_fini(&u.guest);
+	statedir_record_fini(&u.r);
+	return rc;
+}

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtio_fs - the file server's device (virtio 1.2 section 5.11).
+ *
+ * DOC: who serves
+ *
+ * Most requests take a microsecond of a system call, a wake-up of another thread many times that: they
+ * are served on the vCPU thread, inside the exit of the notification. What may sleep long (flushing,
+ * large transfers, waiting locks) goes to one worker thread. dev->lock covers the rings and the lists,
+ * never a file system call.
+ *
+ * At most FS_POOL requests are in hand; more wait in the ring. No DAX window, no notification queue.
+ * What is over a turn's budget goes on on the worker, never on the loop: only these threads may touch files.
+ *
+ * DOC: reset
+ *
+ * A request that is in a file system call has the guest's buffers. A reset waits until no thread is in
+ * one, since afterwards the memory may be anything; what only waits is dropped by its generation. The
+ * server's session ends too, as the next driver begins with INIT.
+ */
+#include "vmm/virtio_fs.h"
+
+#include <linux/fuse.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define FS_POOL 48u	    /* cap: requests in hand; more than vCPUs, so that the worker has one of them */
+#define FS_MAX_RETRY 512u   /* cap: requests waiting for a lock, as many as the ring has entries */
+#define FS_RETRY_MS 5	    /* how often a waiting lock is tried */
+#define FS_LARGE (256u << 10) /* bytes of a transfer that the worker takes */
+#define FS_STACK_BYTES (256u << 10)
+
+struct fs_job {
+	struct fs_job *next;
+	unsigned queue;
+	uint32_t generation; /* of the device when popped */
+	struct chain chain;
+};
+
+struct virtio_fs {
+	struct virtio_dev dev;
+	struct fs_server *fs;
+	void (*seal)(void);
+	pthread_cond_t work;
+	pthread_cond_t served;	 /* in_service may have become 0 */
+	unsigned in_service;	 /* requests that a thread is serving without the lock */
+	bool more;		 /* a turn ended before its queue did: the worker goes on */
+	unsigned n_made;	 /* jobs allocated so far */
+	struct fs_job *idle;
+	struct fs_job *todo;	 /* for the worker, oldest first */
+	struct fs_job **todo_end;
+	struct fs_job *retry;	 /* waiting for locks */
+	unsigned n_retry;
+};
+
+static struct fs_job *take_idle(struct virtio_fs *vf)
+{
+	struct fs_job *job = vf->idle;
+
+	if (job) {
+		vf->idle = job->next;
+	} else if (vf->n_made < FS_POOL + vf->n_retry) {
+		job = malloc(sizeof(*job));
+		vf->n_made += job != NULL;
+	}
+	return job;
+}
+
+static void give_back(struct virtio_fs *vf, struct fs_job *job)
+{
+	job->next = vf->idle;
+	vf->idle = job;
+}
+
+/* Only for the choice of thread: the server reads the header again for itself. */
+static bool may_take_long(const struct chain *c)
+{
+	uint32_t opcode;
+
+	if (c->n_out == 0 || c->iov[0].iov_len < 8)
+		return false;
+	memcpy(&opcode, (const uint8_t *)c->iov[0].iov_base + 4, sizeof(opcode));
+	switch (opcode) {
+	case FUSE_FSYNC:
+	case FUSE_FSYNCDIR:
+	case FUSE_FALLOCATE:
+	case FUSE_COPY_FILE_RANGE:
+	case FUSE_SETLKW:
+	case 50: /* FUSE_SYNCFS */
+		return true;
+	case FUSE_READ:
+	case FUSE_WRITE:
+		return c->out_left + c->in_left >= FS_LARGE;
+	default:
+		return false;
+	}
+}
+
+/* Context: dev->lock held. */
+static void complete(struct virtio_fs *vf, struct fs_job *job)
+{
+	if (job->generation == vf->dev.generation) {
+		virtq_push(&vf->dev.q[job->queue], job->chain.head, (uint32_t)job->chain.written);
+		virtio_signal(&vf->dev, job->queue);
+	}
+	give_back(vf, job);
+}
+
+/* Serve without the lock, then answer. Context: dev->lock held on entry and return. */
+static void serve(struct virtio_fs *vf, struct fs_job *job)
+{
+	enum fs_result r;
+
+	if (job->generation != vf->dev.generation) {
+		give_back(vf, job); /* its buffers belong to somebody else since the reset */
+		return;
+	}
+	vf->in_service++;
+	(void)pthread_mutex_unlock(&vf->dev.lock);
+	r = fs_serve(vf->fs, &job->chain);
+	(void)pthread_mutex_lock(&vf->dev.lock);
+	if (--vf->in_service == 0 && vf->dev.resetting)
+		(void)pthread_cond_broadcast(&vf->served);
+	if (r == FS_RETRY && job->generation == vf->dev.generation &&
+	    vf->n_retry == FS_MAX_RETRY) {
+		virtio_broken(&vf->dev, "more waiting requests than the ring has entries");
+		give_back(vf, job);
+		return;
+	}
+	if (r == FS_RETRY && job->generation == vf->dev.generation) {
+		chain_rewind(&job->chain);
+		job->next = vf->retry;
+		vf->retry = job;
+		vf->n_retry++;
+		(void)pthread_cond_signal(&vf->work);
+		return;
+	}
+	complete(vf, job);
+}
+
+static void hand_over(struct virtio_fs *vf, struct fs_job *job)
+{
+	job->next = NULL;
+	*vf->todo_end = job;
+	vf->todo_end = &job->next;
+	(void)pthread_cond_signal(&vf->work);
+}
+
+static void fs_notify(struct virtio_dev *dev, unsigned queue)
+{
+	struct virtio_fs *vf = (struct virtio_fs *)dev;
+
+	/* a job may be served while another thread resets the device: look anew each time */
+	for (unsigned left = VIRTIO_BUDGET; virtio_live(dev); left--) {
+		struct fs_job *job;
+		int r;
+
+		if (left == 0) {
+			vf->more = true;
+			(void)pthread_cond_signal(&vf->work);
+			return;
+		}
+		job = take_idle(vf);
+		if (!job)
+			return;
+		r = virtq_pop(&dev->q[queue], &job->chain);
+		if (r <= 0) {
+			give_back(vf, job);
+			if (r < 0)
+				virtio_broken(dev, "queue");
+			return;
+		}
+		job->queue = queue;
+		job->generation = dev->generation;
+		if (may_take_long(&job->chain))
+			hand_over(vf, job);
+		else
+			serve(vf, job);
+	}
+}
+
+static void fs_reset(struct virtio_dev *dev)
+{
+	struct virtio_fs *vf = (struct virtio_fs *)dev;
+
+	while (vf->in_service > 0)
+		(void)pthread_cond_wait(&vf->served, &dev->lock);
+	fs_end_session(vf->fs);
+}
+
+/* Try waiting locks once each. */
+static void try_again(struct virtio_fs *vf)
+{
+	struct fs_job *list = vf->retry;
+
+	vf->retry = NULL;
+	vf->n_retry = 0;
+	while (list) {
+		struct fs_job *job = list;
+
+		list = job->next;
+		serve(vf, job);
+	}
+}
+
+static void wait_for_work(struct virtio_fs *vf)
+{
+	struct timespec until;
+
+	if (vf->more)
+		return;
+	if (!vf->retry) {
+		(void)pthread_cond_wait(&vf->work, &vf->dev.lock);
+		return;
+	}
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += FS_RETRY_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	(void)pthread_cond_timedwait(&vf->work, &vf->dev.lock, &until);
+}
+
+static void *fs_main(void *arg)
+{
+	struct virtio_fs *vf = arg;
+
+	(void)pthread_setname_np(pthread_self(), "files");
+	vf->seal();
+	(void)pthread_mutex_lock(&vf->dev.lock);
+	for (;;) {
+		struct fs_job *job = vf->todo;
+
+		if (job) {
+			vf->todo = job->next;
+			if (!vf->todo)
+				vf->todo_end = &vf->todo;
+			serve(vf, job);
+		} else {
+			wait_for_work(vf);
+			try_again(vf);
+		}
+		/* requests that found no idle job wait in the ring */
+		vf->more = false;
+		for (unsigned q = 0; q < vf->dev.ops->nqueues; q++)
+			fs_notify(&vf->dev, q);
+	}
+	return NULL;
+}
+
+static const struct virtio_ops fs_ops = {
+	.name = "virtio-fs",
+	.id = VIRTIO_ID_FS,
+	.nqueues = 2, /* high priority, requests */
+	.queue_size = CHAIN_MAX_IOV,
+	.config_size = 40,
+	.inline_notify = true,
+	.notify = fs_notify,
+	.reset = fs_reset,
+};
+
+struct virtio_dev *virtio_fs_new(const struct memory *mem, struct fs_server *fs, const char *tag)
+{
+	struct virtio_fs *vf = calloc(1, sizeof(*vf));
+	uint32_t queues = 1;
+
+	if (!vf)
+		return NULL;
+	virtio_init(&vf->dev, &fs_ops, mem);
+	memcpy(vf->dev.config, tag, strnlen(tag, 36));
+	memcpy(vf->dev.config + 36, &queues, sizeof(queues));
+	vf->fs = fs;
+	vf->todo_end = &vf->todo;
+	(void)pthread_cond_init(&vf->work, NULL);
+	(void)pthread_cond_init(&vf->served, NULL);
+	return &vf->dev;
+}
+
+int virtio_fs_start(struct virtio_dev *dev, void (*seal)(void), struct err *e)
+{
+	struct virtio_fs *vf = (struct virtio_fs *)dev;
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r;
+
+	vf->seal = seal;
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, FS_STACK_BYTES);
+	r = pthread_create(&thread, &attr, fs_main, vf);
+	(void)pthread_attr_destroy(&attr);
+	return r != 0 ? err_set(e, r, "start the file server's thread: %s", strerror(r)) : 0;
+}
