@@ -278,13 +278,30 @@ class Engine:
             if pid:
                 say("wait", shell_status(status))
                 self.waited = True
-                if self.reader and self.slave is None:
+                if self.slave is not None:
+                    self.read_up()
+                elif self.reader:
                     self.reader.join(5)
                     if self.reader.is_alive():
                         say("eof", "the output is still held open")
                 return
             time.sleep(0.01)
         say("wait", "timeout")
+
+    def read_up(self):
+        """What was printed on our terminal until now has been read: a mark of ours comes through behind it."""
+        mark = b"\0mark\0"
+        if not self.reader.is_alive():
+            return
+        os.write(self.slave, mark)
+        end = time.monotonic() + LIMIT
+        while mark not in self.output:
+            if time.monotonic() > end:
+                say("eof", "the terminal shows nothing any more")
+                return
+            time.sleep(0.01)
+        at = self.output.index(mark)
+        del self.output[at:at + len(mark)]
 
     def show_output(self):
         say("output", repr(self.output.decode(errors="replace")))
