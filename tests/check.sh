@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # check.sh - run every test as one list for prove: unit tests here, container tests in two beds side by side, in
 # one as an unprivileged user, in the other as root. Logs stay in build/logs. Called by `make check`.
+# What a script looks at may be the same for both, inside the guest or in words: it says "Only as USER" at its head, and
+# BOTH=1 (as well as `make soak`) runs it as the other one, too.
 # TESTS=REGEX runs those whose names match: TESTS='user:.*10-' make check
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +24,9 @@ for t in tests/man.sh tests/bench/test_report.py; do
 	[ -e "$t" ] && names+=("$t")
 done
 for t in tests/cli/[0-9]*.sh; do
-	names+=("user:$t" "root:$t")
+	users=$(sed -n 's/^# Only as \(user\|root\): .*/\1/p' "$t")
+	[ -z "${BOTH:-}" ] || users=
+	for w in ${users:-user root}; do names+=("$w:$t"); done
 done
 chosen=()
 for t in "${names[@]}"; do

@@ -159,10 +159,10 @@ is "$? $(head -n 1 "$T/late")" "0 now" "a child in the background does not keep 
 until_true 60 has_text "$T/late" late
 is "$(xargs <"$T/late")" "now late" "and may still write"
 
-script ends 'until [ -e /done ]; do sleep 0.1; done'
+script ends 'until [ -s /done ]; do sleep 0.1; done; p=$(cat /done); while [ -d /proc/$p ]; do sleep 0.1; done'
 new_id
 rt run --detach --bundle "$B" "$ID" </dev/null >/dev/null 2>&1
-{ rt exec "$ID" sh -c 'head -c 150000 /dev/zero; touch /done; exit 3'; echo $? >"$T/last.rc"; } </dev/null 2>/dev/null |
+{ rt exec "$ID" sh -c 'head -c 150000 /dev/zero; echo $$ >/done; exit 3'; echo $? >"$T/last.rc"; } </dev/null 2>/dev/null |
 	{ sleep 3; wc -c; } >"$T/last"
 is "$(cat "$T/last" "$T/last.rc" | xargs)" "150000 3" "what it wrote last and its status survive the container's end"
 rm -f "$T/rootfs/done"
@@ -281,7 +281,8 @@ steps "a terminal" console "exec:-t -- sh -c 'for n in 0 1 2; do [ -t \$n ] && e
 is "$(value descriptors)" 1 "one descriptor comes through the console socket"
 steps "a size while it runs" console \
 	"exec:-t -- sh -c 'trap \"stty size; exit 0\" WINCH; echo ready; while :; do sleep 0.1; done'" until:ready size:50x132 wait output
-steps "a size right after it came" console "exec:-t -- sh -c 'read x; stty size'" size:41x99 sleep:1 'send:\r' wait
+steps "a size right after it came" console \
+	"exec:-t -- sh -c 'n=0; until [ \"\$(stty size)\" = \"41 99\" ] || [ \$n = 300 ]; do sleep 0.1; n=\$((n+1)); done; stty size'" size:41x99 wait output
 steps "Ctrl-C" console "exec:--tty -- sh -c 'trap \"echo int; exit 5\" INT; echo ready; while :; do sleep 0.1; done'" \
 	until:ready 'send:\x03' wait
 steps "the terminal goes away" console "exec:-t -- sh -c 'echo ready; exec sleep 100'" until:ready hangup wait

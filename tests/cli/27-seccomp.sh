@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # linux.seccomp: every action, errno, argument, flag and architecture does what it does under the reference; what can't
 # be had is refused by its place.
+# Only as root: filters are made without privileges and applied in the guest.
 . "$(dirname "$0")/lib.sh"
 setup
 

@@ -131,9 +131,11 @@ if $sdshow -p Version >/dev/null 2>&1; then
 		pid=$(cat "$T/pid")
 		cg=$(cgroup_of "$pid")
 	}
+	collected() { $sdshow "$1" -p LoadState | grep -q not-found; }
 	gone() {
 		rt delete --force "$ID"
 		is $? 0 "systemd: $1: delete"
+		until_true 30 collected "$2"
 		like "$($sdshow "$2" -p LoadState)" not-found "systemd: $1: the scope is gone"
 		[ ! -e "$HIERARCHY$cg" ]
 		ok $? "systemd: $1: so is its cgroup"
@@ -225,7 +227,7 @@ inside root .
 like "$(head -n 1 "$T/rt.out")" '^0::/$' "its own cgroup is the root that it sees"
 
 # pids.max holds: no more processes than allowed
-script forks 'i=0; while [ $i -lt 30 ]; do sleep 3 & i=$((i + 1)); done 2>/dev/null; exit 0' '.linux.resources = {pids: {limit: 10}}'
+script forks 'i=0; while [ $i -lt 30 ]; do sleep 60 & i=$((i + 1)); done 2>/dev/null; exit 0' '.linux.resources = {pids: {limit: 10}}'
 run_rt
 like "$rc:$err" '^[1-9]' "pids.limit holds"
 

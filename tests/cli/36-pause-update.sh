@@ -78,7 +78,7 @@ is $? 0 "resume"
 is "$(status)" running "its status is running"
 until_true $LIMIT has_text "$T/out" '^term'
 ok $? "the signal arrives"
-rt kill "$ID" USR1
+until_true $LIMIT rt kill "$ID" USR1   # until the guest has taken all that waits
 until_true $LIMIT has_text "$T/out" '^now:'
 ok $? "it goes on"
 now=$(sed -n 's/^now://p' "$T/out" | head -n 1)

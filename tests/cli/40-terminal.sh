@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # process.terminal: the console socket, sizes, keys, and run in the foreground on somebody's terminal.
+# Only as user: the terminal is the guest's.
 . "$(dirname "$0")/lib.sh"
 setup
 
@@ -22,14 +23,14 @@ steps "a size set before start" '.process.consoleSize = {height: 10, width: 20}'
 	console create size:41x99 sleep:0.5 start wait output
 steps "a size set while it runs" . 'trap "stty size; exit 0" WINCH; echo ready; while :; do sleep 0.1; done' \
 	console create start until:ready size:50x132 wait output
-steps "many sizes, the last one counts" . 'echo ready; read x; stty size' \
-	console create start until:ready size:10x10 size:20x20 size:30x31 size:33x77 sleep:0.5 'send:\n' wait output
+steps "many sizes, the last one counts" . 'echo ready; read x; n=0; until [ "$(stty size)" = "33 77" ] || [ $n = 300 ]; do sleep 0.1; n=$((n+1)); done; stty size' \
+	console create start until:ready size:10x10 size:20x20 size:30x31 size:33x77 'send:\n' wait output
 steps "Ctrl-C" . 'trap "echo int; exit 5" INT; echo ready; while :; do sleep 0.1; done' \
 	console create start until:ready 'send:\x03' wait
 steps "Ctrl-backslash" . 'trap "echo quit; exit 6" QUIT; echo ready; while :; do sleep 0.1; done' \
 	console create start until:ready 'send:\x1c' wait
-steps "Ctrl-C to a child, the shell goes on" . 'trap : INT; echo ready; sleep 30; echo "after $?"; exit 7' \
-	console create start until:ready sleep:0.3 'send:\x03' wait output
+steps "Ctrl-C to a child, the shell goes on" . 'trap : INT; sh -c "echo ready; exec sleep 30"; echo "after $?"; exit 7' \
+	console create start until:ready 'send:\x03' wait output
 steps "Ctrl-D is the end" . 'echo ready; cat; echo end' console create start until:ready 'send:abc\n' until:abc 'send:\x04' wait output
 steps "echo and line editing" . 'echo ready; read a; echo "[$a]"' \
 	console create start until:ready 'send:hellp\x7fo\n' wait output

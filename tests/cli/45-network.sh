@@ -10,7 +10,7 @@ trap 'kill ${names:-} 2>/dev/null; net_down; finish' EXIT
 # untied NAME: no tap and no redirect are left in the namespace.
 untied() {
 	local left i
-	for i in {1..25}; do
+	for i in {1..150}; do
 		left=$(ip -n "$CTR" -o link show | grep coracle; ctr tc qdisc show | grep -w ingress)
 		[ -n "$left" ] || break
 		sleep 0.2
@@ -86,9 +86,9 @@ else:
     l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     l.bind((host, int(port)))
     l.listen()
-    l.settimeout(60)
+    l.settimeout(300)
     s = l.accept()[0]
-s.settimeout(60)
+s.settimeout(300)
 if how in ("send", "serve"):
     s.sendall(open(name, "rb").read())
     s.shutdown(socket.SHUT_WR)
@@ -100,15 +100,15 @@ else:
 PY
 net listen 'nc -l -p 5000 </dev/null | sha256sum'
 in_back rt
-peer timeout 60 python3 "$T/tcp.py" send 10.77.0.2 5000 "$T/data"
+peer timeout 300 python3 "$T/tcp.py" send 10.77.0.2 5000 "$T/data"
 wait_back
 is "$(cut -d' ' -f1 "$T/back.out")" "$sum" "2 MB into a listener in the container" || diag "$(cat "$T/back.err")"
-peer timeout 60 python3 "$T/tcp.py" serve 10.77.0.1 5001 "$T/data" &
+peer timeout 300 python3 "$T/tcp.py" serve 10.77.0.1 5001 "$T/data" &
 net fetch 'until nc 10.77.0.1 5001 </dev/null >/got; [ -s /got ]; do sleep 0.2; done; sha256sum </got; rm /got'
 run_rt
 is "$(cut -d' ' -f1 <<<"$out")" "$sum" "2 MB from a server outside" || detail
 wait $!
-peer timeout 60 python3 "$T/tcp.py" take fd00:77:1::1 5002 "$T/got" &
+peer timeout 300 python3 "$T/tcp.py" take fd00:77:1::1 5002 "$T/got" &
 cp "$T/data" "$T/rootfs/data"
 net put 'until nc fd00:77:1::1 5002 </data; do sleep 0.2; done'
 run_rt
@@ -239,8 +239,8 @@ out_of='{ ls /sys/class/net; ip -o -4 addr show dev eth0 | cut -d" " -f7 | tail 
 		until nc $i </dev/null >/got; [ -s /got ]; do sleep 0.2; done; sha256sum </got; rm /got; done
 	for i in 10.77.0.1:53 [fd00:77:1::1]:53; do nslookup -type=a port.test $i | sed -n "s/^Address: 10/port 10/p"; done'
 serve_all() {
-	peer timeout 120 python3 "$T/tcp.py" serve 10.77.0.1 5003 "$T/data" & served=($!)
-	peer timeout 120 python3 "$T/tcp.py" serve fd00:77:1::1 5004 "$T/data" & served+=($!)
+	peer timeout 300 python3 "$T/tcp.py" serve 10.77.0.1 5003 "$T/data" & served=($!)
+	peer timeout 300 python3 "$T/tcp.py" serve fd00:77:1::1 5004 "$T/data" & served+=($!)
 }
 want=$(printf '%s\n' "eth0 eth1 lo 10.77.0.3/24" "v4 0" "v6 0" "$sum -" "$sum -" "port 10" "port 10")
 same_answers() { sed 's/^port.*/port 10/; s/  -/ -/'; }

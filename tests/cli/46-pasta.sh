@@ -41,9 +41,11 @@ python3 -c '
 import socket, sys
 s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
 s.bind(("127.0.0.1", int(sys.argv[1]))); s.listen(); s.settimeout(120)
+print("up", flush=True)
 while True:
-    c = s.accept()[0]; c.sendall(b"from the host\n"); c.close()' $port &
+    c = s.accept()[0]; c.sendall(b"from the host\n"); c.close()' $port >"$T/server" &
 server=$!
+until_true 60 has_text "$T/server" up
 for kind in new host; do
 	filter=$asks
 	[ $kind = new ] || filter="$asks | .linux.namespaces |= map(select(.type != \"network\"))"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # sd_notify(3): what a container says to its service manager reaches the socket of the host, and only that.
+# Only as user: the socket is reached in the same way.
 . "$(dirname "$0")/lib.sh"
 setup debian
 mkdir "$T/n"

@@ -12,11 +12,10 @@ H=self
 
 # holder OPTIONS...: a process in namespaces of its own; $H
 holder() {
-	mapped unshare "$@" sh -c 'hostname joined-box 2>/dev/null; echo up; exec sleep 900' >"$T/up" &
+	mapped unshare "$@" sh -c 'hostname joined-box 2>/dev/null; echo $$; exec sleep 900' >"$T/up" &
 	holder_job=$!
 	until_true 60 [ -s "$T/up" ]
-	H=$holder_job
-	until grep -q sleep "/proc/$H/comm"; do H=$(pgrep -P "$H" | head -n 1); done
+	H=$(cat "$T/up")
 }
 drop() {
 	kill "$H" "$holder_job" 2>/dev/null

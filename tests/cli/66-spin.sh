@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # 66-spin - `state`, `list`, `kill` and `delete --force` answer whatever the guest does: its CPUs spin with interrupts
 # off, its kernel has panicked and stays there.
+# Only as root: it is about the machine.
 . "$(dirname "$0")/lib.sh"
 self && skip_all "only for the runtime under test"
 ANSWER=120 # seconds for a command: 5 are meant, on a machine that does nothing else

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Bad input and bad luck: each gives one line that names what and where, the right status, and leaves nothing behind.
+# Only as user: the input is refused before anything needs a privilege.
 . "$(dirname "$0")/lib.sh"
 setup
 
@@ -216,8 +217,8 @@ victim() {
 	until_true 60 has_text "$T/out" ready
 	vmm=$(pgrep -x coracle-vmm -P "$pid")
 }
-# dead PID: it has ended, or does within 2 s; who is init reaps it
-dead() { until_true 2 dead_now "$1"; }
+# dead PID: it has ended, or does within 20 s; who is init reaps it
+dead() { until_true 20 dead_now "$1"; }
 dead_now() { case $(ps -o stat= -p "$1") in '' | Z*) ;; *) return 1 ;; esac; }
 gone() { # NAME: stopped soon, and deleted without trace
 	until_true 60 is_now stopped
@@ -263,6 +264,7 @@ gone "VMM killed before start"
 # a VMM that dies is told by run
 script told "$idle"
 new_id
+rm -f "$T/rt.out"
 rt run -b "$B" --pid-file "$T/pid3" "$ID" </dev/null >"$T/rt.out" 2>"$T/rt.err" &
 run=$!
 until_true 60 has_text "$T/rt.out" ready
@@ -276,10 +278,12 @@ ok $? "VMM killed under run: nothing is left"
 
 # run itself is killed: its container can be removed
 new_id
-rt run -b "$B" --pid-file "$T/pid4" "$ID" </dev/null >"$T/rt.out" 2>"$T/rt.err" &
+rm -f "$T/rt.out"
+"$RT" run -b "$B" --pid-file "$T/pid4" "$ID" </dev/null >"$T/rt.out" 2>"$T/rt.err" &
+run=$!
 until_true 60 has_text "$T/rt.out" ready
-for p in $(ps -o pid= --ppid $!); do kill -9 "$p"; done
-wait $! 2>/dev/null
+kill -9 $run
+wait $run 2>/dev/null
 timeout 30 "$RT" delete --force "$ID"
 is "$? $(dead "$(cat "$T/pid4")"; echo $?)" "0 0" "run killed: delete --force cleans up"
 

@@ -34,7 +34,7 @@ status() { rt state "$ID" 2>/dev/null | jq -r .status; }
 
 # gone NAME: nothing is left of the container.
 gone() {
-	until_true 5 both_ended && [ ! -e "$D" ]
+	until_true 20 both_ended && [ ! -e "$D" ]
 	ok $? "$1: nothing is left"
 }
 
@@ -261,7 +261,7 @@ if [ "$UID_NOW" = 0 ]; then
 	say --root "$T/small" create -b "$B" --pid-file "$T/pid" c
 	say --root "$T/small" kill c KILL
 	until_dead "$(cat "$T/pid")"
-	for i in {1..50}; do mount -o remount,ro "$T/small" 2>/dev/null && break; sleep 0.1; done
+	until_true 30 mount -o remount,ro "$T/small"
 	ok $? "a file system becomes read-only" || diag "$(ls -l /proc/*/fd 2>/dev/null | grep "$T/small")"
 	is "$(rt --root "$T/small" state c | jq -r .status)" stopped "read-only: state"
 	is "$(rt --root "$T/small" list -q)" c "read-only: list"

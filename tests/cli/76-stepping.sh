@@ -34,7 +34,7 @@ prepare() {
 	case $1 in
 	kill | delete-force | state | exec | exec-detach | pause | resume | update)
 		rt start "$ID" || return 1
-		until [ -e "$mark" ]; do sleep 0.05; done
+		until_true 60 [ -e "$mark" ] || return 1
 		;;
 	esac
 	[ "$1" != resume ] || rt pause "$ID" || return 1

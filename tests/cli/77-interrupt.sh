@@ -6,7 +6,7 @@
 self && skip_all "only for the runtime under test"
 setup
 
-# ---- interrupted while the container is made, as soon as its folder is there: nothing is left, the id is free
+# ---- interrupted while the container is made: nothing is left, the id is free
 
 cat >"$T/interrupt.py" <<'PY'
 import os, signal, subprocess, sys, time
@@ -19,7 +19,9 @@ while p.poll() is None and not os.path.exists(folder + '/ctl.sock'):
 p.send_signal(getattr(signal, name))
 print(p.wait())
 PY
-script held 'echo ready; sleep 600'
+# a kernel that never comes up: nothing but the signal ends it
+python3 "$HERE/spin.py" "$T/spin"
+bundle held '.vm = {kernel: {path: $k}}' --arg k "$T/spin"
 for how in create run; do
 	for name in SIGINT SIGTERM SIGHUP; do
 		new_id

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Many containers: MANY (20) one after the other, ten at once, then CHURN (20) of which CHURN_AT_ONCE (10) are created,
+# Many containers: MANY (25) one after the other, ten at once, then CHURN (20) of which CHURN_AT_ONCE (10) are created,
 # started and deleted at a time; and nothing is left of them.
 . "$(dirname "$0")/lib.sh"
 setup
@@ -52,7 +52,7 @@ for ((i = 0; i < AT_ONCE; i++)); do
 	mkdir "$T/b/many$i"
 	jq --arg n "c$i" '.process.args[3] = $n' "$B/config.json" >"$T/b/many$i/config.json"
 	mkfifo "$T/once/in$i"
-	LIMIT=300 rt run -b "$T/b/many$i" "$PREFIX-once$i" <>"$T/once/in$i" >"$T/once/out$i" 2>"$T/once/err$i" &
+	LIMIT=900 rt run -b "$T/b/many$i" "$PREFIX-once$i" <>"$T/once/in$i" >"$T/once/out$i" 2>"$T/once/err$i" &
 	pids[i]=$!
 done
 up=0

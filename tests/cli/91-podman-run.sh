@@ -19,7 +19,7 @@ both_run "no such program" $IMAGE nonesuch
 both_run "not a program" $IMAGE /etc
 both_run "no such folder" -w /nonesuch/x $IMAGE pwd
 both_run "an end by a signal" $IMAGE sh -c 'kill -9 $$'
-both_run "a time limit" --timeout 1 $IMAGE sleep 100
+both_run "a time limit" --timeout 10 $IMAGE sleep 100
 
 # ---- the process
 

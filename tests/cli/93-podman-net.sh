@@ -58,10 +58,12 @@ server() {
 	echo "published datagrams: $(ask_udp "${host:-127.0.0.1}" $((port + 1)))"
 	echo "port: $(podman port "$name" 80 | sed "s/$port/N/")"
 	echo "another container: $(with "$who" run --rm --network "$PREFIX-a" $IMAGE sh -c "echo ping | nc -w 20 $address 80")"
-	echo "another container, by name: $(with "$who" run --rm --network "$PREFIX-a" $IMAGE sh -c "echo ping | nc -w 20 $name 80")"
+	# the name server is told of who is new, but not waited for
+	echo "another container, by name: $(with "$who" run --rm --network "$PREFIX-a" $IMAGE sh -c "for i in 1 2 3 4 5 6; do echo ping | nc -w 20 $name 80 && break; sleep 1; done")"
 	echo "ping: $(quiet with "$who" run --rm --cap-add net_raw --network "$PREFIX-a" $IMAGE sh -c "ping -c 1 -w 30 $address && ping -c 1 -w 30 ${subnet%.*}.1")"
 	echo "interfaces: $(with "$who" exec "$name" sh -c 'ls /sys/class/net' | xargs)"
 	podman network connect "$PREFIX-b" "$name"
+	until_says eth1 with "$who" exec "$name" sh -c 'ip -o -6 addr show dev eth1 scope global | grep -v tentative'
 	until_says eth1 with "$who" exec "$name" ip -o -4 addr && echo "connected: $(with "$who" exec "$name" sh -c 'ip -o -4 addr | wc -l; ls /sys/class/net' | xargs)"
 	address=$(podman inspect --format "{{(index .NetworkSettings.Networks \"$PREFIX-b\").GlobalIPv6Address}}" "$name")
 	echo "by IPv6: $(with "$who" run --rm --network "$PREFIX-b" $IMAGE sh -c "echo ping | nc -w 20 $address 80")"
@@ -73,9 +75,11 @@ server() {
 	until_says "tcp ping" ask "${host:-127.0.0.1}" "$port" && echo "restarted: $(ask "${host:-127.0.0.1}" "$port")"
 	gone "$who"
 }
+port=18080
 for who in ref rt; do
-	server $who 18080 >"$T/$who.out" 2>"$T/$who.err"
+	server $who $port >"$T/$who.out" 2>"$T/$who.err"
 	echo 0 >"$T/$who.rc"
+	port=18082
 done
 same_lines "a server"
 

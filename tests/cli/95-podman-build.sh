@@ -64,9 +64,10 @@ unit() {
 	[ "$UID_NOW" != 0 ] || user=--system
 	timeout 120 systemd-run $user -q --unit "$PREFIX-$who" -p Type=notify -p NotifyAccess=all -p Delegate=yes -p KillMode=mixed -p TimeoutStopSec=60 \
 		"$(type -P podman)" --runtime "$runtime" run --rm --cgroups=split --sdnotify=conmon -d --log-driver k8s-file --network none --name "$PREFIX-$who" $IMAGE \
-		sh -c 'trap "exit 0" TERM; while :; do sleep 0.1; done'
+		sh -c 'trap "exit 0" TERM; echo started; while :; do sleep 0.1; done'
 	echo "started: $? $(systemctl $user is-active "$PREFIX-$who")"
 	echo "its main process: $(cat "/proc/$(systemctl $user show -P MainPID "$PREFIX-$who")/comm")"
+	until_says started with "$who" logs "$PREFIX-$who"
 	timeout 120 systemctl $user stop "$PREFIX-$who"
 	echo "stopped: $? $(systemctl $user is-active "$PREFIX-$who")"
 	echo "removed: $(quiet with "$who" rm -f -i -t 0 "$PREFIX-$who")"

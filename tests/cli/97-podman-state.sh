@@ -7,7 +7,7 @@ LOOP='trap "echo term; exit 3" TERM; trap "echo hup" HUP; echo started; while :;
 
 looks() {
 	local who=$1 name=$PREFIX-$1
-	stays $who --network none --memory 64m --health-cmd 'test -e /tmp/well' --health-interval disable --health-retries 1 \
+	stays $who --network none --memory 64m --health-cmd 'test -e /tmp/well' --health-interval disable --health-retries 1 --health-timeout 120s \
 		$IMAGE sh -c "$LOOP"
 	until_says started with $who logs "$name"
 	echo "top: $(with $who top "$name" | head -n 1 | xargs)"

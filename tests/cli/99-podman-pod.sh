@@ -23,6 +23,8 @@ pod() {
 	until_says started with "$who" logs "$pod-web"
 	member "$who" side 'mkdir /www; echo side >/www/index.html; httpd -p 127.0.0.1:7001 -h /www; echo started; exec sleep 1000'
 	until_says started with "$who" logs "$pod-side"
+	until_says page with "$who" exec "$pod-side" wget -q -O - http://127.0.0.1/
+	until_says mate with "$who" exec "$pod-side" sh -c 'nc 127.0.0.1 7000 </dev/null'
 	echo "the second calls the first: $(with "$who" exec "$pod-side" sh -c 'wget -q -O - http://127.0.0.1/; nc 127.0.0.1 7000 </dev/null' | xargs)"
 	until_says side with "$who" exec "$pod-web" wget -q -O - http://127.0.0.1:7001/
 	echo "the first calls the second: $(with "$who" exec "$pod-web" wget -q -O - http://127.0.0.1:7001/)"

@@ -164,7 +164,8 @@ class Engine:
             return False
         say(key, p.returncode)
         if p.returncode:
-            time.sleep(0.1)
+            if self.reader:
+                self.reader.join(5)
             say(key + ".text", (text or self.output).decode(errors="replace").strip().replace("\n", " | "))
         if acceptor and p.returncode == 0:
             acceptor.join(LIMIT)
@@ -281,7 +282,7 @@ class Engine:
                 if self.slave is not None:
                     self.read_up()
                 elif self.reader:
-                    self.reader.join(5)
+                    self.reader.join(LIMIT)
                     if self.reader.is_alive():
                         say("eof", "the output is still held open")
                 return
@@ -312,7 +313,7 @@ class Engine:
         os.close(self.out_fd)
 
     def ended(self):
-        self.reader.join(10)
+        self.reader.join(LIMIT)
         say("ended", not self.reader.is_alive())
 
     def remember(self):
@@ -326,7 +327,7 @@ class Engine:
 
     def left(self):
         n = 0
-        end = time.monotonic() + 5
+        end = time.monotonic() + LIMIT
         while True:
             try:
                 pid, _ = os.waitpid(-1, os.WNOHANG)

@@ -36,9 +36,11 @@ pair() {
 
 # both NAME ARGUMENTS...: one command with each; output and status agree
 both() {
+	local bad= who
 	pair with "${@:2}"
-	is "$(cat "$T/rt.rc")" "$(cat "$T/ref.rc")" "$1: status" || diag "$(head -n 5 "$T/rt.err")"
-	is "$(tr -d '\r' <"$T/rt.out")" "$(tr -d '\r' <"$T/ref.out")" "$1: output"
+	is "$(cat "$T/rt.rc")" "$(cat "$T/ref.rc")" "$1: status" || bad=1
+	is "$(tr -d '\r' <"$T/rt.out")" "$(tr -d '\r' <"$T/ref.out")" "$1: output" || bad=1
+	[ -z "$bad" ] || for who in ref rt; do diag "$who: $(cat "$T/$who.rc"): $(head -c 600 "$T/$who.err" | tr '\n' '|')"; done
 }
 
 # both_run NAME ARGUMENTS...: podman run --rm without a network

@@ -65,9 +65,9 @@ def serve(specs):
     print("up", flush=True)
 
 
-def call(family, kind, where, text):
+def call(family, kind, where, text, wait):
     with socket.socket(family, kind) as s:
-        s.settimeout(20 if kind == socket.SOCK_STREAM else 2)
+        s.settimeout(20 if kind == socket.SOCK_STREAM else wait)
         s.connect(where)
         s.sendall(text.encode())
         if kind == socket.SOCK_DGRAM:
@@ -85,7 +85,7 @@ def ask(patience, specs):
         family, kind, where, text = split(spec)
         while True:
             try:
-                got = call(family, kind, where, text)
+                got = call(family, kind, where, text, 2 if patience else 20)
             except OSError:
                 got = b""
             if got or time.monotonic() > end:
