@@ -83,7 +83,7 @@ static void fail(struct exec *p, const struct err *e, bool exec_failed)
 
 void exec_refuse(const struct proto_exec *x, int code, const char *why)
 {
-	int channel = link_dial(x->port);
+	int channel = link_dial(x->port, x->from[0]);
 
 	if (channel < 0)
 		return;
@@ -140,9 +140,9 @@ static int dial(struct exec *p, const struct proto_exec *x, struct err *e)
 {
 	int first = (x->flags & PROTO_EXEC_STDIN_NULL) != 0;
 
-	p->channel = link_dial(x->port);
+	p->channel = link_dial(x->port, x->from[0]);
 	for (int i = first; i < (p->terminal ? 1 : RELAY_STREAMS); i++) {
-		p->sock[i] = link_dial(x->port + 1 + (uint32_t)i);
+		p->sock[i] = link_dial(x->port + 1 + (uint32_t)i, x->from[1 + i]);
 		if (p->sock[i] < 0)
 			return err_sys(e, p->sock[i], "exec: stream %d", i);
 	}

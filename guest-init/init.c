@@ -101,7 +101,7 @@ static int dial_control(void)
 	int fd = -ENODEV;
 
 	for (int i = 0; i < DIAL_TRIES; i++) {
-		fd = link_dial(PROTO_PORT_CONTROL);
+		fd = link_dial(PROTO_PORT_CONTROL, 0);
 		if (fd != -ENODEV && fd != -ENETUNREACH)
 			break;
 		sys_poll(NULL, 0, 10);
@@ -130,7 +130,7 @@ static void say_hello(struct init *in, uint64_t boot_ns)
 static void dial_streams(struct init *in)
 {
 	for (int i = in->first_stream; i < (in->terminal ? 1 : RELAY_STREAMS); i++)
-		in->sock[i] = link_dial((uint32_t)(PROTO_PORT_STDIO + i));
+		in->sock[i] = link_dial((uint32_t)(PROTO_PORT_STDIO + i), 0);
 }
 
 /* Tie the streams to our ends of the pipes, or to a terminal. */

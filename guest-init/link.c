@@ -5,19 +5,26 @@
 #include "guest-init/str.h"
 #include "guest-init/sys.h"
 
-int link_dial(uint32_t port)
+int link_dial(uint32_t port, uint32_t from)
 {
 	struct sys_sockaddr_vm to = {
 		.family = SYS_AF_VSOCK,
 		.port = port,
 		.cid = PROTO_CID_HOST,
 	};
+	const struct sys_sockaddr_vm self = {
+		.family = SYS_AF_VSOCK,
+		.port = from,
+		.cid = SYS_VMADDR_CID_ANY,
+	};
 	int fd = sys_socket(SYS_AF_VSOCK, SYS_SOCK_STREAM | O_NONBLOCK);
 	int rc;
 
 	if (fd < 0)
 		return fd;
-	rc = sys_connect(fd, &to);
+	rc = from == 0 ? 0 : sys_bind(fd, &self, sizeof(self));
+	if (rc == 0)
+		rc = sys_connect(fd, &to);
 	if (rc < 0 && rc != -EINPROGRESS) {
 		sys_close(fd);
 		return rc;

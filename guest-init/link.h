@@ -29,9 +29,10 @@ struct link_frame {
 
 /*
  * link_dial - begin to connect to @port of the host, without waiting for its answer
+ * @from: the port that we call from, or 0 for any
  * Return: a non-blocking socket for link_answer(), or -errno.
  */
-int link_dial(uint32_t port);
+int link_dial(uint32_t port, uint32_t from);
 
 /* Wait for the host's answer to link_dial(). Return: 0, or -errno; @fd stays open. */
 int link_answer(int fd);

@@ -20,7 +20,7 @@ _Noreturn static void child(int ready)
 	int keep[2], channel;
 
 	sys_sigmask(~0ull); /* `kill --all` means the container's */
-	channel = link_dial(PROTO_PORT_MIRROR);
+	channel = link_dial(PROTO_PORT_MIRROR, 0);
 	if (channel < 0 || link_answer(channel) < 0)
 		sys_exit(1);
 	keep[0] = channel;

@@ -30,8 +30,10 @@
  *
  * DOC: further processes in the container
  *
- * EXEC on the control channel names four ports that the host has just opened for one more process. The
- * init connects to the first, the process's own channel, and to those of its streams. On that channel
+ * EXEC on the control channel names four ports that the host has just opened for one more process, and the
+ * port of its own from which each of them must be called: random numbers, as the container's processes can make
+ * vsock sockets too, and must not be there before the init. That it has bound one, nobody else can take.
+ * The init connects to the first, the process's own channel, and to those of its streams. On that channel
  *
  *                    <- PROGRAM     its `process` alone counts; nothing is mounted or made
  *   STARTED or FAILED ->            execve has succeeded
@@ -73,7 +75,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 2
+#define PROTO_VERSION 3
 #define PROTO_MAGIC 0x43524331u /* "1CRC" */
 #define PROTO_CID_HOST 2
 #define PROTO_PORT_CONTROL 1024
@@ -155,6 +157,7 @@ struct proto_resize {
 struct proto_exec {
 	uint32_t port;	/* PROTO_PORT_EXEC + a multiple of PROTO_EXEC_PORTS */
 	uint32_t flags; /* PROTO_EXEC_* */
+	uint32_t from[PROTO_EXEC_PORTS]; /* the guest's own port of each connection */
 };
 
 /*

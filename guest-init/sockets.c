@@ -118,10 +118,10 @@ static void begin(struct sockets_flow *f, bool open)
 	f->at = f->len = 0;
 }
 
-/* Connect to @port; the host has opened it, so that the answer is on its way. Return: socket or -errno. */
-static int dial(uint32_t port)
+/* Connect to port number @i of @x; the host has opened it: the answer is on its way. Return: socket or -errno. */
+static int dial(const struct proto_exec *x, uint32_t i)
 {
-	int fd = link_dial(port);
+	int fd = link_dial(x->port + i, x->from[i]);
 	int rc = fd < 0 ? fd : link_answer(fd);
 
 	if (rc < 0 && fd >= 0)
@@ -131,7 +131,7 @@ static int dial(uint32_t port)
 
 void sockets_refuse(const struct proto_exec *x)
 {
-	int fd = x->port == 0 ? -1 : dial(x->port);
+	int fd = x->port == 0 ? -1 : dial(x, 0);
 
 	if (fd >= 0)
 		sys_close(fd);
@@ -139,8 +139,8 @@ void sockets_refuse(const struct proto_exec *x)
 
 static void open_conn(struct sockets_conn *c, const struct proto_exec *x)
 {
-	c->channel = x->port == 0 ? -ECONNREFUSED : dial(x->port);
-	c->sock = c->channel < 0 ? -1 : dial(x->port + 1);
+	c->channel = x->port == 0 ? -ECONNREFUSED : dial(x, 0);
+	c->sock = c->channel < 0 ? -1 : dial(x, 1);
 	if (c->sock < 0) {
 		end(c);
 		return;

@@ -63,6 +63,8 @@
 #endif
 
 /* <linux/vm_sockets.h> needs the C library's struct sockaddr. */
+#define SYS_VMADDR_CID_ANY 0xffffffffu
+
 struct sys_sockaddr_vm {
 	uint16_t family;
 	uint16_t reserved;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "guest-init/proto.h"
@@ -13,6 +14,7 @@
 
 /* Numbers that fit the ports; at most VM_MAX_EXECS of them are in use. */
 #define NUMBERS (1u << 28)
+#define FIRST_FREE_PORT 1024u /* the guest's kernel reserves those below, and the last for "any" */
 
 _Static_assert(VM_MAX_EXECS == PROTO_MAX_EXECS, "the guest takes as many as the VMM");
 _Static_assert(VM_EXEC_PORTS == PROTO_EXEC_PORTS, "ports of a process");
@@ -27,9 +29,14 @@ static void refuse(int caller, int r)
 	ctl_answer(caller, -r, text, strlen(text));
 }
 
-uint32_t execs_new_ports(struct execs *x)
+int execs_new_ports(struct execs *x, struct vm_command *c)
 {
-	return PROTO_PORT_EXEC + x->made++ % NUMBERS * PROTO_EXEC_PORTS;
+	if (getrandom(c->from, sizeof(c->from), 0) != (ssize_t)sizeof(c->from))
+		return -EIO;
+	for (uint32_t i = 0; i < VM_EXEC_PORTS; i++)
+		c->from[i] = FIRST_FREE_PORT + c->from[i] % (UINT32_MAX - FIRST_FREE_PORT);
+	c->port = PROTO_PORT_EXEC + x->made++ % NUMBERS * PROTO_EXEC_PORTS;
+	return 0;
 }
 
 uint32_t execs_open(struct execs *x, int caller, const struct ctl_exec *req, int control_fd, const int *fds,
@@ -38,10 +45,9 @@ uint32_t execs_open(struct execs *x, int caller, const struct ctl_exec *req, int
 	OWN_FD int fd = caller;
 	struct vm_command c = {
 		.type = VM_COMMAND_EXEC,
-		.port = execs_new_ports(x),
 		.flags = req->flags,
 	};
-	int r = x->n < VM_MAX_EXECS ? 0 : -EAGAIN;
+	int r = x->n < VM_MAX_EXECS ? execs_new_ports(x, &c) : -EAGAIN;
 
 	memcpy(c.ends, req->ends, sizeof(c.ends));
 	if (r == 0)

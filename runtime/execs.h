@@ -31,8 +31,11 @@ unsigned execs_polls(const struct execs *x, struct pollfd *out);
 /* Forget the proxies that have gone. */
 void execs_run(struct execs *x, const struct pollfd *polls);
 
-/* The first of VM_EXEC_PORTS ports that nobody has had. */
-uint32_t execs_new_ports(struct execs *x);
+/*
+ * Name VM_EXEC_PORTS ports that nobody has had in @c, and those of the guest that they are called from: random, so that no
+ * process of the container can call in place of its init. Return: 0 or -errno.
+ */
+int execs_new_ports(struct execs *x, struct vm_command *c) MUST_CHECK;
 
 /* Add the proxies to @out. */
 void execs_pids(const struct execs *x, struct ctl_pids *out);

@@ -350,6 +350,7 @@ static void exec_opened(struct monitor *m, const struct vm_event *ev)
 {
 	struct proto_exec x = { .port = ev->port, .flags = ev->flags };
 
+	memcpy(x.from, ev->from, sizeof(x.from));
 	/* never waits for the guest: one that reads nothing has hundreds of these before it */
 	if (frames_send(m->vmm.guest_fd, PROTO_EXEC, &x, sizeof(x)) < 0)
 		return;

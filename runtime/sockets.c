@@ -80,10 +80,10 @@ void sockets_give(struct sockets *s, struct execs *x, const struct vm_ends *ends
 
 	if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		r = -errno;
-	if (r == 0) {
-		c.port = execs_new_ports(x);
+	if (r == 0)
+		r = execs_new_ports(x, &c);
+	if (r == 0)
 		r = hand_over(control_fd, &c, pair[1], in, out);
-	}
 	if (r == 0) {
 		s->v[s->n].fd = take_fd(&pair[0]);
 		s->v[s->n].asked = !more;

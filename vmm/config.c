@@ -113,7 +113,7 @@ int vm_command_check(const struct vm_command *c, size_t n_fds)
 	if (c->type != VM_COMMAND_EXEC || c->port == 0 || c->port > UINT32_MAX - VM_EXEC_PORTS)
 		return -EINVAL;
 	for (uint32_t i = 0; i < VM_EXEC_PORTS; i++) {
-		if (c->ends[i].in > VM_FD_KINDS || c->ends[i].out > VM_FD_KINDS)
+		if (c->ends[i].in > VM_FD_KINDS || c->ends[i].out > VM_FD_KINDS || c->from[i] == 0)
 			return -EINVAL;
 		n += (c->ends[i].in & VM_FD_PRESENT) + (c->ends[i].out & VM_FD_PRESENT);
 	}

@@ -117,7 +117,7 @@ struct vm_command {
 	uint32_t type; /* VM_COMMAND_* */
 	uint32_t port; /* the first of the ports */
 	uint32_t flags; /* given back in the answer */
-	uint32_t reserved;
+	uint32_t from[VM_EXEC_PORTS]; /* the guest's own port, from which alone each may be called; given back */
 	struct vm_ends ends[VM_EXEC_PORTS]; /* the channel first; it has both */
 };
 
@@ -141,7 +141,7 @@ enum vm_event_type {
 	VM_EVENT_RUNNING = 1, /* sealed in, about to run the first instruction */
 	VM_EVENT_ENDED = 2,   /* the machine stopped by itself; text says how, console its last words */
 	VM_EVENT_FAILED = 3,  /* set-up failed; code and text */
-	VM_EVENT_EXEC = 4,    /* the ports of a VM_COMMAND_EXEC are open; port and flags are its own */
+	VM_EVENT_EXEC = 4,    /* the ports of a VM_COMMAND_EXEC are open; port, flags and from are its own */
 	VM_EVENT_PAUSED = 8,  /* no vCPU runs */
 	VM_EVENT_RESUMED = 9,
 };
@@ -153,6 +153,7 @@ struct vm_event {
 	uint32_t code; /* errno, or 0 */
 	uint32_t port;
 	uint32_t flags;
+	uint32_t from[VM_EXEC_PORTS];
 	char text[512];
 	char console[VM_EVENT_CONSOLE]; /* end of the kernel's log, NUL-terminated */
 };

@@ -336,6 +336,7 @@ static void on_exec(const struct vm_command *c, const int *fds, size_t n_fds)
 	struct vm_event answer = { .type = VM_EVENT_EXEC, .port = c->port, .flags = c->flags };
 	int r = vm_command_check(c, n_fds);
 
+	memcpy(answer.from, c->from, sizeof(answer.from));
 	if (r == 0)
 		r = virtio_vsock_exec(vm.streams, c, fds);
 	if (r == 0) {

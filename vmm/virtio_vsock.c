@@ -27,7 +27,8 @@
  *
  * virtio_vsock_exec() opens a group of ports for one more process: its channel to the proxy on the host and
  * its streams. What the guest says on the channel is delivered after everything it had sent on the streams
- * before. When the proxy is gone while the channel is open the whole group ends at once. A group's place
+ * before. Each is called from a port that the monitor has chosen at random: other processes of the guest could
+ * be there before its init. When the proxy is gone while the channel is open the whole group ends at once. A group's place
  * is free again when all of its connections are over.
  */
 #include "vmm/virtio_vsock.h"
@@ -92,7 +93,7 @@ struct vsock_conn {
 	enum conn_state state;
 	struct vsock_conn *group; /* the channel of the process it belongs to, first of its group; or NULL */
 	uint32_t port;	    /* ours */
-	uint32_t peer_port; /* the guest's */
+	uint32_t peer_port; /* the guest's; of a group's known before it calls */
 	struct stream in;
 	struct stream out;
 	struct event in_ev;
@@ -404,6 +405,8 @@ static void on_request(struct virtio_vsock *vs, const struct vsock_hdr *h)
 
 		if (c->port != h->dst_port || c->state != CONN_WAITING)
 			continue;
+		if (c->group && c->peer_port != h->src_port)
+			break; /* not the init */
 		c->state = CONN_OPEN;
 		c->peer_port = h->src_port;
 		c->peer_alloc = h->buf_alloc;
@@ -664,6 +667,7 @@ static void add_group(struct virtio_vsock *vs, struct vsock_conn *group, const s
 			.vsock = vs,
 			.group = group,
 			.port = cmd->port + i,
+			.peer_port = cmd->from[i],
 			.state = used ? CONN_WAITING : CONN_CLOSED,
 		};
 		stream_adopt(&c->in, ends->in & VM_FD_PRESENT ? *fds++ : -1, ends->in);

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Connections that begin inside the container's network namespace reach the guest, and the guest's reach what listens
 # in the namespace: TCP and UDP, IPv4 and IPv6, the loopback and the container's own addresses.
+# Only as root: the user's run is root in a namespace of its own.
 . "$(dirname "$0")/net.sh"
 setup debian
 [ -e "$T/rootfs/usr/bin/python3" ] || skip_all "no python3 in the Debian root file system"
@@ -119,6 +120,7 @@ two() { # RUNTIME
 	until_true 120 has_line up
 	asker second "python3 /relay.py ask 60 $mates"
 	"$1" run --bundle "$B" "$PREFIX-second" 2>"$T/second.err"
+	rm -f "$T/third.out"
 	asker third 'exec python3 /relay.py serve tcp,127.0.0.1,7111,second tcp,0.0.0.0,7112,second_any'
 	LIMIT=900 "$1" run --bundle "$B" "$PREFIX-third" >"$T/third.out" 2>/dev/null </dev/null &
 	until_true 120 has_text "$T/third.out" up
@@ -141,5 +143,19 @@ until_true 120 sh -c "[ -s '$T/late.out' ]"
 is "$(cat "$T/late.out")" "127.0.0.11 54: late hello" "a resolver that comes between create and start is there for the first question"
 rt delete --force "$ID"
 end_servers
+
+# ---- the channel to the host: processes of the container can make vsock sockets, too
+
+net thief 'exec python3 /thief.py' '.mounts += [{destination: "/thief.py", type: "bind", source: $py, options: ["bind", "ro"]}]
+	| .process.user = {uid: 65534, gid: 65534}' --arg py "$HERE/thief.py"
+in_back rt
+until_true 120 has_line up
+said=
+for i in $(seq 10); do
+	said+="$(echo "word $i" | timeout 60 "$RT" exec "$ID" sh -c 'cat; exit 7' 2>&1) $?, "
+done
+is "$said" "$(printf 'word %d 7, ' $(seq 10))" "an exec's stdin and status, while a process calls the host in the init's place"
+is "$(grep stolen "$T/back.out")" "" "which the host takes for nobody"
+end_back rt
 
 done_testing

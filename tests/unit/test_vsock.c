@@ -994,7 +994,7 @@ static void test_turn(void)
 /* Open a process's ports: its channel, whose other end is the proxy's, and an output to @out_w. */
 static int open_exec(uint32_t port, int *out_proxy, int out_w)
 {
-	struct vm_command c = {.type = VM_COMMAND_EXEC, .port = port};
+	struct vm_command c = {.type = VM_COMMAND_EXEC, .port = port, .from = {PEER, PEER, PEER, PEER}};
 	int ours, fds[3], r;
 
 	pair(&ours, out_proxy);
@@ -1022,6 +1022,15 @@ static bool answered(unsigned op, uint32_t port, unsigned want)
 	return expect(want) && got.src_port == port;
 }
 
+static bool called_from(uint32_t from, uint32_t port, unsigned want)
+{
+	struct hdr h = make(REQUEST, port, 0);
+
+	h.src_port = from;
+	send_raw(&h, NULL, 0);
+	return expect(want) && got.src_port == port && got.dst_port == from;
+}
+
 static void say_at(uint32_t port, const void *data, uint32_t n)
 {
 	struct hdr h = make(RW, port, n);
@@ -1039,6 +1048,8 @@ static void test_exec_connect(void)
 	(void)fcntl(w, F_SETFL, O_NONBLOCK);
 	ok(answered(REQUEST, EXEC_PORT, RST), "exec: no port before it is told");
 	is_int(open_exec(EXEC_PORT, &proxy, w), 0, "exec: open");
+	ok(called_from(PEER + 1, EXEC_PORT, RST), "exec: the channel, from another port");
+	ok(called_from(PEER - 1, EXEC_PORT + 2, RST), "exec: its output, from another port");
 	ok(answered(REQUEST, EXEC_PORT, RESPONSE), "exec: the channel");
 	ok(answered(REQUEST, EXEC_PORT, RST), "exec: the channel, once");
 	ok(answered(REQUEST, EXEC_PORT + 1, RST), "exec: a stream that it has not");
@@ -1136,7 +1147,7 @@ static void test_exec_end(void)
 /* A connection of a mounted socket: each direction ends by itself, and the channel tells when all was delivered. */
 static void test_exec_duplex(void)
 {
-	struct vm_command c = {.type = VM_COMMAND_EXEC, .port = EXEC_PORT};
+	struct vm_command c = {.type = VM_COMMAND_EXEC, .port = EXEC_PORT, .from = {PEER, PEER, PEER, PEER}};
 	struct hdr h = make(SHUTDOWN, EXEC_PORT + 1, 0);
 	int a, b, channel, proxy, ours, peer, fds[4];
 	int little = 4096;
@@ -1208,7 +1219,7 @@ static void test_exec_many(void)
 
 static void test_exec_command(void)
 {
-	struct vm_command good = {.type = VM_COMMAND_EXEC, .port = EXEC_PORT, .ends = {{BOTH, BOTH}}}, c;
+	struct vm_command good = {.type = VM_COMMAND_EXEC, .port = EXEC_PORT, .from = {1, 2, 3, 4}, .ends = {{BOTH, BOTH}}}, c;
 
 	is_int(vm_command_check(&good, 2), 0, "exec: the least command");
 	is_int(vm_command_check(&good, 3), -EINVAL, "exec: a descriptor too many");
@@ -1219,6 +1230,8 @@ static void test_exec_command(void)
 	is_int(vm_command_check(&c, 2), -EINVAL, "exec: port 0");
 	c = good, c.port = UINT32_MAX - 1;
 	is_int(vm_command_check(&c, 2), -EINVAL, "exec: ports beyond 32 bits");
+	c = good, c.from[3] = 0;
+	is_int(vm_command_check(&c, 2), -EINVAL, "exec: called from anywhere");
 	c = good, c.ends[0].out = 0;
 	is_int(vm_command_check(&c, 1), -EINVAL, "exec: a channel of one direction");
 	c = good, c.ends[0].in = VM_FD_PRESENT;
