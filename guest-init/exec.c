@@ -204,8 +204,7 @@ static int spawn(struct exec_table *t, struct exec *p, struct exec_child *c,
 	return 0;
 }
 
-void exec_open(struct exec_table *t, const struct proto_exec *x, const struct container_handle *into,
-	       struct sockets *sockets)
+void exec_open(struct exec_table *t, const struct proto_exec *x, const struct container_handle *into)
 {
 	static struct exec_child c;
 	struct exec *p = new_exec(t);
@@ -217,6 +216,7 @@ void exec_open(struct exec_table *t, const struct proto_exec *x, const struct co
 		return;
 	}
 	exec_child_init(&c, x, into);
+	p->port = x->port;
 	p->terminal = (x->flags & PROTO_EXEC_TERMINAL) != 0;
 	rc = prepare(t, into, &e);
 	if (rc == 0)
@@ -225,7 +225,7 @@ void exec_open(struct exec_table *t, const struct proto_exec *x, const struct co
 	if (rc == 0)
 		rc = make_pipes(p, &c, &e);
 	if (rc == 0)
-		rc = passed_exec(&c.container.passed, x, sockets, &e);
+		rc = passed_exec(&c.container.passed, x, t->sockets, &e);
 	p->relay.memory = rc == 0 ? sys_pages(RELAY_STREAMS * PIECE) : NULL;
 	p->last = rc == 0 ? sys_shared_pages(sizeof(*p->last)) : NULL;
 	c.container.last = p->last;
@@ -235,7 +235,7 @@ void exec_open(struct exec_table *t, const struct proto_exec *x, const struct co
 		rc = spawn(t, p, &c, into, &e);
 	exec_child_close(&c);
 	if (rc < 0 && passed_count(x) > 0)
-		sockets_drop(sockets, x->port);
+		sockets_drop(t->sockets, x->port);
 	if (rc < 0 && p->channel < 0)
 		exec_refuse(x, e.code, e.text);
 	if (rc < 0)
@@ -352,9 +352,19 @@ static void on_channel(struct exec *p)
 
 /* ------------------------------------------------------------------ the end */
 
+/* Bytes of @p's that the host has; @out_quiet: nothing more waits on this side. */
+static uint64_t sent(const struct exec_table *t, const struct exec *p, bool *out_quiet)
+{
+	uint64_t bytes = p->relay.moved + sockets_sent(t->sockets, p->port, out_quiet);
+
+	*out_quiet &= relay_quiet(&p->relay);
+	return bytes;
+}
+
 bool exec_reaped(struct exec_table *t, int pid, int status)
 {
 	uint32_t sig = (uint32_t)status & 0x7f;
+	bool quiet;
 
 	for (unsigned i = 0; i < t->used; i++) {
 		struct exec *p = &t->v[i];
@@ -376,18 +386,17 @@ bool exec_reaped(struct exec_table *t, int pid, int status)
 		};
 		p->state = EXEC_ENDED;
 		relay_process_gone(&p->relay);
-		p->moved = p->relay.moved;
+		p->moved = sent(t, p, &quiet);
 		return true;
 	}
 	return false;
 }
 
-static void settle(struct exec *p)
+static void settle(const struct exec_table *t, struct exec *p)
 {
-	bool unsent;
+	bool quiet, unsent;
 
-	if (p->state == EXEC_ENDED &&
-	    (relay_quiet(&p->relay) || p->relay.moved - p->moved > ENOUGH)) {
+	if (p->state == EXEC_ENDED && (sent(t, p, &quiet) > p->moved + ENOUGH || quiet)) {
 		send_event(p, &p->exited);
 		drop(&p->channel);
 		if (p->state == EXEC_ENDED)
@@ -449,5 +458,5 @@ void exec_settle(struct exec_table *t)
 {
 	for (unsigned i = 0; i < t->used; i++)
 		if (t->v[i].state != EXEC_FREE)
-			settle(&t->v[i]);
+			settle(t, &t->v[i]);
 }

@@ -38,7 +38,8 @@ struct exec {
 	struct container_report *last; /* shared with the child: words that its filter won't let it write */
 	struct link_in in;
 	struct relay relay;
-	uint64_t moved; /* of the relay, when the process ended */
+	uint32_t port;
+	uint64_t moved; /* to the host, when the process ended */
 	struct proto_event exited;
 };
 
@@ -47,14 +48,14 @@ struct exec_table {
 	unsigned used;	   /* slots from here on have never been used */
 	uint64_t limit[2]; /* of open files, for the processes: ours is raised */
 	bool ready;
+	struct sockets *sockets; /* carry the descriptors from 3 on */
 };
 
 /*
- * Begin what the host asks for; @into is the running container, @sockets carry its descriptors from 3 on.
+ * Begin what the host asks for; @into is the running container.
  * Failures go to the process's channel.
  */
-void exec_open(struct exec_table *t, const struct proto_exec *x, const struct container_handle *into,
-	       struct sockets *sockets);
+void exec_open(struct exec_table *t, const struct proto_exec *x, const struct container_handle *into);
 
 /* Answer an EXEC that cannot be: FAILED with @code and @why. */
 void exec_refuse(const struct proto_exec *x, int code, const char *why);

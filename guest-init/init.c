@@ -178,6 +178,7 @@ static void boot(struct init *in)
 	in->sigchld = sys_signalfd(1ull << (SYS_SIGCHLD - 1));
 	sys_sigmask(1ull << (SYS_SIGCHLD - 1));
 	dial_streams(in);
+	in->execs.sockets = &in->sockets;
 	passed_init(&passed);
 	if (sockets_listen(&in->sockets, program, &e) < 0 ||
 	    passed_first(&passed, program, &in->sockets, &e) < 0 ||
@@ -374,7 +375,7 @@ static void on_frame(struct init *in, const struct link_frame *f)
 		else if (in->phase == BUILDING || in->phase == DRAINING)
 			exec_refuse(&f->exec, ESRCH, "container not running");
 		else
-			exec_open(&in->execs, &f->exec, &in->child, &in->sockets);
+			exec_open(&in->execs, &f->exec, &in->child);
 		break;
 	case PROTO_STOP:
 		sys_sync();

@@ -193,6 +193,7 @@ int sockets_pass(struct sockets *s, uint32_t kind, uint32_t token)
 	c->local = ends[ours];
 	c->sock = c->channel = -1;
 	c->gone = false;
+	c->sent = 0;
 	c->token = token;
 	return ends[!ours];
 }
@@ -224,6 +225,27 @@ bool sockets_unsent(const struct sockets *s)
 		    s->conn[i].up.len > 0)
 			return true;
 	return false;
+}
+
+uint64_t sockets_sent(const struct sockets *s, uint32_t port, bool *out_quiet)
+{
+	uint64_t sent = 0;
+
+	*out_quiet = true;
+	for (uint32_t i = 0; i < s->used; i++) {
+		const struct sockets_conn *c = &s->conn[i];
+		struct pollfd p = {.fd = c->local, .events = POLLIN};
+
+		if (c->kind == 0 || c->kind == PROTO_FD_IN || c->token - PROTO_FD_TOKEN(port, 0) >= PROTO_MAX_FDS)
+			continue;
+		if (c->state != SOCKETS_ASKED && c->state != SOCKETS_OPEN)
+			continue;
+		sent += c->sent;
+		if ((c->state == SOCKETS_OPEN && c->up.len > 0) ||
+		    (sys_poll(&p, 1, 0) > 0 && (p.revents & POLLIN) != 0))
+			*out_quiet = false;
+	}
+	return sent;
 }
 
 /* No more bytes go this way: @to shall see the end, or @from that nobody reads. A pipe has just one way. */
@@ -266,6 +288,7 @@ static void move(struct sockets *s, struct sockets_conn *c, struct sockets_flow 
 		f->at += (uint32_t)n;
 		f->len -= (uint32_t)n;
 		s->moved += up ? (uint64_t)n : 0;
+		c->sent += up ? (uint64_t)n : 0;
 	}
 	if (!f->open && f->len == 0 && !f->shut) {
 		close_way(c, up ? c->sock : c->local, SYS_SHUT_WR);

@@ -46,6 +46,7 @@ struct sockets_conn {
 	int channel; /* its end tells the host that all is over */
 	int sock;
 	bool gone; /* local has closed for good */
+	uint64_t sent; /* bytes to the host */
 	struct sockets_flow up;
 	struct sockets_flow down;
 };
@@ -88,6 +89,12 @@ bool sockets_over(const struct sockets *s, bool passed);
 
 /* Whether bytes of passed descriptors are still on this side. */
 bool sockets_unsent(const struct sockets *s);
+
+/*
+ * What the descriptors passed to the process at @port have sent to the host so far. Return: bytes.
+ * @out_quiet: nothing more of theirs waits on this side.
+ */
+uint64_t sockets_sent(const struct sockets *s, uint32_t port, bool *out_quiet);
 
 /* Fill @out with what to wait for. Return: how many entries, at most SOCKETS_POLLS. */
 unsigned sockets_polls(const struct sockets *s, struct pollfd *out);
