@@ -40,6 +40,7 @@
 #include "runtime/hooks.h"
 #include "runtime/net.h"
 #include "runtime/net_end.h"
+#include "runtime/plan.h"
 #include "runtime/sandbox.h"
 #include "runtime/sockets.h"
 
@@ -229,6 +230,7 @@ static void on_hello(struct monitor *m, const struct proto_event *ev)
 		return;
 	if (ev->version != PROTO_VERSION)
 		fail(m, EPROTO, "coracle-init in the guest is of another version; reinstall coracle");
+	program_stamp(m->a->program);
 	if (send_frame(m, PROTO_PROGRAM, m->a->program, m->a->program_bytes) < 0)
 		fail(m, EIO, "the guest did not take its program");
 	if (m->a->start && send_frame(m, PROTO_START, NULL, 0) < 0)

@@ -39,7 +39,7 @@ struct monitor_args {
 	struct launch launch;
 	struct statedir *state;
 	const char *bundle;  /* absolute */
-	const void *program; /* for the guest */
+	void *program; /* for the guest */
 	size_t program_bytes;
 	bool start;    /* let the program go as soon as it is ready, and report then */
 	struct notify notify;

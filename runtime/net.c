@@ -438,7 +438,7 @@ void net_handed_over(struct net *n)
 	n->running = true;
 }
 
-int net_add_to_program(const struct net *n, const void **payload, size_t *bytes, struct err *e)
+int net_add_to_program(const struct net *n, void **payload, size_t *bytes, struct err *e)
 {
 	size_t list = n->on ? n->n * sizeof(n->list[0]) : 0;
 	size_t at = (*bytes + 7) & ~(size_t)7;

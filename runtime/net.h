@@ -76,7 +76,7 @@ int net_open(struct net *n, bool fresh, bool mirrored, int lock_fd, struct err *
 void net_fill_config(const struct net *n, struct vm_config *c);
 
 /* Add the list to a PROGRAM payload; *@payload is replaced by a malloced one. */
-int net_add_to_program(const struct net *n, const void **payload, size_t *bytes,
+int net_add_to_program(const struct net *n, void **payload, size_t *bytes,
 		       struct err *e) MUST_CHECK;
 
 /* The VMM has been started: our copies of its descriptors go. */

@@ -113,6 +113,9 @@ int plan_mounts(struct plan *p, const struct mount_source *sources, struct err *
 /* Encode the guest's program (guest-init/proto.h); *out_payload is malloced. */
 int plan_encode(const struct plan *p, void **out_payload, size_t *out_bytes, struct err *e) MUST_CHECK;
 
+/* Tell the guest the time of now: just before @payload, of plan_encode(), is sent. */
+void program_stamp(void *payload);
+
 /* Has it hooks that run while the container is made: prestart, createRuntime, createContainer? */
 bool plan_create_hooks(const struct plan *p);
 

@@ -450,15 +450,21 @@ int program_encode_exec(const struct oci_spec *spec, const struct oci_process *p
 	return join(&prog, &pool, out_payload, out_bytes, e);
 }
 
+void program_stamp(void *payload)
+{
+	struct proto_program *prog = payload;
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	prog->epoch_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
+}
+
 int plan_encode(const struct plan *p, void **out_payload, size_t *out_bytes, struct err *e)
 {
 	struct proto_program prog = { .magic = PROTO_MAGIC, .version = PROTO_VERSION };
 	struct pool pool = { 0 };
-	struct timespec now;
 
 	(void)pool_add(&pool, "", 1, 1); /* offset 0: none */
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	prog.epoch_ns = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 	prog.flags = p->root_readonly ? PROTO_ROOT_READONLY : 0;
 	prog.hostname = pool_str(&pool, p->hostname);
 	prog.domainname = pool_str(&pool, p->domainname);
