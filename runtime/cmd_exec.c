@@ -12,7 +12,7 @@
 #include "runtime/ctl.h"
 #include "runtime/exec.h"
 
-#define ANSWER_MS 1000
+#define ANSWER_MS 10000
 
 enum { OPT_PID_FILE = 256, OPT_CONSOLE, OPT_CWD, OPT_NO_NEW_PRIVS, OPT_LABEL, OPT_APPARMOR, OPT_CGROUP,
        OPT_PRESERVE, OPT_IGNORE_PAUSED };

@@ -37,7 +37,8 @@
 #include "runtime/preserve.h"
 
 #define GONE_TIMEOUT_MS 10000 /* engines wait no longer for a delete */
-#define KILL_ANSWER_MS 1000
+#define KILL_ANSWER_MS 1000 /* then SIGKILL goes to the monitor itself */
+#define SIGNAL_ANSWER_MS 10000
 
 /* What create opens and makes before the monitor exists. */
 struct creation {
@@ -629,7 +630,7 @@ static int kill_living(struct statedir *d, const struct statedir_record *r, int 
 		       struct err *e)
 {
 	struct ctl_request req = { .op = CTL_KILL, .signal = (uint32_t)signal, .all = all };
-	int rc = ctl_ask(d, &req, KILL_ANSWER_MS, e);
+	int rc = ctl_ask(d, &req, signal == SIGKILL ? KILL_ANSWER_MS : SIGNAL_ANSWER_MS, e);
 
 	/* a SIGKILL answered by the end of the monitor has done its work; this does no harm then */
 	if (rc < 0 && signal == SIGKILL) {

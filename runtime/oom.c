@@ -20,8 +20,8 @@
 
 #define SLACK (4u << 20)   /* what the cgroup may take above what it has */
 #define VICTIM (32u << 20) /* what the victim wants beyond that: more than anybody else here holds */
-#define WAIT_MS 2000
-#define SEEN_MS 250 /* engines read the event in the cgroup, which systemd removes with its last process */
+#define WAIT_MS 10000
+#define SEEN_MS 1000 /* engines read the event in the cgroup, which systemd removes with its last process */
 
 /* Page after page until it is killed; cached files are given up for it first. */
 _Noreturn static void be_victim(uint64_t bytes)
