@@ -186,7 +186,7 @@ static void test_good(void)
 static void test_bad(void)
 {
 	WITH(h->magic++, "magic 0x43524332", "magic");
-	WITH(h->version = 9, "version 9, this init speaks 2", "version");
+	WITH(h->version = 9, "version 9, this init speaks 3", "version");
 	WITH(h->hostname = UINT32_MAX, "hostname", "hostname outside");
 	WITH(h->domainname = h->pool_bytes, "hostname", "domainname at the end");
 	WITH(h->n_mounts = UINT32_MAX, "mounts", "number of mounts");
