@@ -141,7 +141,7 @@ if rt_only "exec"; then
 	# a reader that takes its time: what the host's pipe and we can't hold is still the machine's
 	mkfifo "$T/slow"
 	{ until [ -e "$T/go" ]; do sleep 0.1; done; wc -c; } <"$T/slow" >"$T/slow.bytes" & reader=$!
-	rt exec --preserve-fds 1 "$rt_id" sh -c 'head -c 270000 /dev/zero >&3; exit 3' 3>"$T/slow" </dev/null >/dev/null 2>&1 & writer=$!
+	rt exec --preserve-fds 1 "$rt_id" sh -c 'head -c 205000 /dev/zero >&3; exit 3' 3>"$T/slow" </dev/null >/dev/null 2>&1 & writer=$!
 	sleep 3
 	kill -0 $writer
 	ok $? "exec: it is not over before all has left the machine"
@@ -149,7 +149,7 @@ if rt_only "exec"; then
 	wait $writer
 	rc=$?
 	wait $reader
-	is "$rc $(cat "$T/slow.bytes")" "3 270000" "exec: and then it is"
+	is "$rc $(cat "$T/slow.bytes")" "3 205000" "exec: and then it is"
 	pids=
 	for i in {1..20}; do
 		LIMIT=600 rt exec --preserve-fds 2 "$rt_id" sh -c 'cat <&3 >&4' 3< <(cat "$T/much") 4>"$T/par.$i" </dev/null >/dev/null 2>&1 &
