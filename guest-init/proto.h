@@ -32,7 +32,7 @@
  *
  * EXEC on the control channel names four ports that the host has just opened for one more process, and the
  * port of its own from which each of them must be called: random numbers, as the container's processes can make
- * vsock sockets too, and must not be there before the init. That it has bound one, nobody else can take.
+ * vsock sockets too, and must not be there before the init. One that it has bound nobody else can take.
  * The init connects to the first, the process's own channel, and to those of its streams. On that channel
  *
  *                    <- PROGRAM     its `process` alone counts; nothing is mounted or made

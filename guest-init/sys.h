@@ -62,9 +62,9 @@
 #define S_IFLNK 0120000
 #endif
 
-/* <linux/vm_sockets.h> needs the C library's struct sockaddr. */
 #define SYS_VMADDR_CID_ANY 0xffffffffu
 
+/* <linux/vm_sockets.h> needs the C library's struct sockaddr. */
 struct sys_sockaddr_vm {
 	uint16_t family;
 	uint16_t reserved;

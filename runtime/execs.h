@@ -32,8 +32,8 @@ unsigned execs_polls(const struct execs *x, struct pollfd *out);
 void execs_run(struct execs *x, const struct pollfd *polls);
 
 /*
- * Name VM_EXEC_PORTS ports that nobody has had in @c, and those of the guest that they are called from: random, so that no
- * process of the container can call in place of its init. Return: 0 or -errno.
+ * Name VM_EXEC_PORTS ports that nobody has had in @c, and those of the guest that they are called from: random, so
+ * that no process of the container can call in place of its init. Return: 0 or -errno.
  */
 int execs_new_ports(struct execs *x, struct vm_command *c) MUST_CHECK;
 

@@ -28,11 +28,10 @@ again() {
 # (layers/emulator-mend.py knows the one that was understood). What is wrong by itself fails twice; and no more than
 # REPEATS (2) of a check are forgiven.
 may_repeat() {
-	local count
-	exec 8>>"$(dirname "$log")/repeats"
+	local list=${log%/*}/repeats
+	exec 8>>"$list"
 	flock 8
-	count=$(wc -l <"$(dirname "$log")/repeats")
-	[ "$count" -lt "${REPEATS:-2}" ] && echo "$name" >&8
+	[ "$(wc -l <"$list")" -lt "${REPEATS:-2}" ] && echo "$name" >&8
 }
 
 # why: what prove doesn't repeat

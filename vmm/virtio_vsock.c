@@ -28,8 +28,8 @@
  * virtio_vsock_exec() opens a group of ports for one more process: its channel to the proxy on the host and
  * its streams. What the guest says on the channel is delivered after everything it had sent on the streams
  * before. Each is called from a port that the monitor has chosen at random: other processes of the guest could
- * be there before its init. When the proxy is gone while the channel is open the whole group ends at once. A group's place
- * is free again when all of its connections are over.
+ * be there before its init. When the proxy is gone while the channel is open the whole group ends at once. A
+ * group's place is free again when all of its connections are over.
  */
 #include "vmm/virtio_vsock.h"
 
