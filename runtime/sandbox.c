@@ -75,8 +75,8 @@ static int open_rootfs(const struct plan *p, struct sandbox *s, struct err *e)
 		r = at < 0 ? -errno : tree_move(tree, at);
 	}
 	if (r == 0) {
-		s->root_fd = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		r = s->root_fd < 0 ? -errno : 0;
+		s->root_fd = tree; /* not by its path: "/" is found below what is mounted on it */
+		tree = -1;
 	}
 	return r < 0 ? err_set(e, -r, "config.json: root.path: mount \"%s\": %s", p->rootfs,
 			       strerror(-r)) :
