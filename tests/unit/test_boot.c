@@ -136,20 +136,21 @@ static void test_good(void)
 	ok(mem.base[0x1001000 + TEXT_BYTES - 1] == 0xab, "kernel: the later one wins");
 }
 
-/* A table of what is patched behind the text: sites on its pages @offsets, which may lie outside. */
-static uint32_t patched(const int64_t *offsets, unsigned n, uint64_t table_bytes, uint64_t vaddr)
+/* Section @name of @bytes at @at: a table of @entry_bytes each that names @sites, which may lie outside of the text. */
+static uint32_t patched_section(const char *name, uint64_t at, uint64_t bytes, unsigned entry_bytes,
+				const int64_t *sites, unsigned n, uint64_t vaddr)
 {
-	static const char names[] = "\0.text\0.altinstructions";
 	enum { TABLE = 0x3000, NAMES = 0x5000, SECTIONS = 0x6000 };
-	const uint64_t at = vaddr + 0x800000;
+	char names[64] = "\0.text";
 	Elf64_Shdr s[3] = {{0},
-			   {.sh_name = 7, .sh_addr = at, .sh_offset = TABLE, .sh_size = table_bytes},
+			   {.sh_name = 7, .sh_addr = at, .sh_offset = TABLE, .sh_size = bytes},
 			   {.sh_offset = NAMES, .sh_size = sizeof(names)}};
 	struct err e = {0};
 	Elf64_Phdr text;
 	uint32_t copied;
 	int fd;
 
+	(void)snprintf(names + 7, sizeof(names) - 7, "%s", name);
 	good();
 	img.eh.e_shoff = SECTIONS;
 	img.eh.e_shentsize = sizeof(s[0]);
@@ -157,9 +158,9 @@ static uint32_t patched(const int64_t *offsets, unsigned n, uint64_t table_bytes
 	img.eh.e_shstrndx = 2;
 	fd = write_image(0x8000);
 	for (unsigned i = 0; i < n; i++) {
-		int32_t from_here = (int32_t)(offsets[i] - 0x800000 - 14 * (int64_t)i);
+		int32_t from_here = (int32_t)(vaddr + (uint64_t)sites[i] - at - entry_bytes * (uint64_t)i);
 
-		if (pwrite(fd, &from_here, 4, TABLE + 14 * (off_t)i) < 0)
+		if (pwrite(fd, &from_here, 4, TABLE + entry_bytes * (off_t)i) < 0)
 			abort();
 	}
 	if (pwrite(fd, names, sizeof(names), NAMES) < 0 || pwrite(fd, s, sizeof(s), SECTIONS) < 0)
@@ -176,6 +177,11 @@ static uint32_t patched(const int64_t *offsets, unsigned n, uint64_t table_bytes
 	return copied;
 }
 
+static uint32_t patched(const int64_t *sites, unsigned n, uint64_t bytes, uint64_t vaddr)
+{
+	return patched_section(".altinstructions", vaddr + 0x800000, bytes, 14, sites, n, vaddr);
+}
+
 static void test_patched(void)
 {
 	static const int64_t sites[] = {0, 5, 0x1fff, 0x2000, 0x7fff, 0x8000, -1, -0x40000000, 0x70000000};
@@ -187,6 +193,14 @@ static void test_patched(void)
 	is_int(patched(sites, 9, 1 << 20, high), 0, "patched: too many");
 	is_int(patched(sites, 9, 0, high), 0, "patched: none");
 	is_int(patched(sites, 9, 9 * 14, 0), 4, "patched: at address 0");
+	is_int(patched_section("runtime_ptr_x", high + 0x800000, 9 * 4, 4, sites, 9, high), 4, "patched: runtime constants");
+	is_int(patched_section("runtime_shift_x", high + 0x800000, 3 * 4, 4, sites, 9, high), 2, "patched: and shifts");
+	is_int(patched_section("runtime_ptr_x", high + 0x800000, 9 * 4 + 1, 4, sites, 9, high), 0, "patched: of another form");
+	is_int(patched_section("other", high + 0x800000, 9 * 4, 4, sites, 9, high), 0, "patched: another section");
+	is_int(patched_section(".ro_after_init", high + 0x2800, 0x1800, 4, NULL, 0, high), 2, "patched: data, two pages");
+	is_int(patched_section(".ro_after_init", high + 0x2800, 0x1801, 4, NULL, 0, high), 3, "patched: data, three pages");
+	is_int(patched_section(".ro_after_init", high + 0x7000, 1ull << 60, 4, NULL, 0, high), 1, "patched: data beyond the text");
+	is_int(patched_section(".ro_after_init", high - 0x1000, 0x1000, 4, NULL, 0, high), 0, "patched: data before it");
 	img.eh.e_shstrndx = 3;
 	is_int(patched_copy(&mem, -1, &img.eh, &img.ph[0], 0x8000), 0, "patched: no names");
 	img.eh.e_shstrndx = 2;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* patched - copy those pages of a kernel's text that it will patch, before it runs. */
+/* patched - copy those pages of a mapped kernel that it will write to, before it runs. */
 #include "vmm/x86/patched.h"
 
 #include <stdbool.h>
@@ -12,71 +12,112 @@
 #define MAX_PAGES 16384u /* of a text of 64 MiB */
 #define PAGE 4096ull
 
-/* struct alt_instr of Linux 6.3 and later (arch/x86/include/asm/alternative.h) */
-struct site {
-	int32_t instruction; /* from here */
-	int32_t replacement;
-	uint32_t feature;
-	uint8_t bytes;
-	uint8_t replacement_bytes;
-} __attribute__((packed));
-
-_Static_assert(sizeof(struct site) == 14, "Linux");
+/* sizeof(struct alt_instr) of Linux 6.3 and later (arch/x86/include/asm/alternative.h) */
+#define ALTERNATIVE_BYTES 14u
+/* an entry of asm/runtime-const.h */
+#define CONSTANT_BYTES 4u
 
 static bool read_whole(int fd, void *dst, uint64_t n, uint64_t at)
 {
 	return pread(fd, dst, n, (off_t)at) == (ssize_t)n;
 }
 
-static bool find_table(int fd, const Elf64_Ehdr *eh, Elf64_Shdr *out)
-{
-	static const char wanted[] = ".altinstructions";
-	Elf64_Shdr sections[MAX_SECTIONS];
+/* A file's section headers. */
+struct sections {
+	Elf64_Shdr headers[MAX_SECTIONS];
 	char names[MAX_NAMES];
-	const Elf64_Shdr *s;
-	uint64_t n;
+	uint64_t names_bytes;
+	uint16_t n;
+};
 
-	if (eh->e_shentsize != sizeof(sections[0]) || eh->e_shnum > MAX_SECTIONS ||
+static bool read_sections(int fd, const Elf64_Ehdr *eh, struct sections *out)
+{
+	if (eh->e_shentsize != sizeof(out->headers[0]) || eh->e_shnum > MAX_SECTIONS ||
 	    eh->e_shstrndx >= eh->e_shnum ||
-	    !read_whole(fd, sections, eh->e_shnum * sizeof(sections[0]), eh->e_shoff))
+	    !read_whole(fd, out->headers, eh->e_shnum * sizeof(out->headers[0]), eh->e_shoff))
 		return false;
-	n = sections[eh->e_shstrndx].sh_size;
-	if (n > sizeof(names) || !read_whole(fd, names, n, sections[eh->e_shstrndx].sh_offset))
-		return false;
-	for (s = sections; s < sections + eh->e_shnum; s++)
-		if (n >= sizeof(wanted) && s->sh_name <= n - sizeof(wanted) &&
-		    memcmp(names + s->sh_name, wanted, sizeof(wanted)) == 0) {
-			*out = *s;
-			return true;
-		}
-	return false;
+	out->n = eh->e_shnum;
+	out->names_bytes = out->headers[eh->e_shstrndx].sh_size;
+	return out->names_bytes <= sizeof(out->names) &&
+	       read_whole(fd, out->names, out->names_bytes, out->headers[eh->e_shstrndx].sh_offset);
 }
 
-uint32_t patched_copy(const struct memory *m, int fd, const Elf64_Ehdr *eh, const Elf64_Phdr *text,
+/* Whether the name of @s begins with @start. */
+static bool is_named(const struct sections *all, const Elf64_Shdr *s, const char *start)
+{
+	size_t n = strlen(start);
+
+	return n <= all->names_bytes && s->sh_name <= all->names_bytes - n &&
+	       memcmp(all->names + s->sh_name, start, n) == 0;
+}
+
+/* What is being copied: a segment, and which of its pages are done. */
+struct copying {
+	const struct memory *memory;
+	const Elf64_Phdr *segment;
+	uint64_t mapped;
+	uint32_t copied;
+	uint8_t done[MAX_PAGES];
+};
+
+/* Copy the page at @offset of the segment, if it is one of those mapped. */
+static void copy_page(struct copying *c, uint64_t offset)
+{
+	volatile uint8_t *byte;
+
+	if (offset >= c->mapped || offset / PAGE >= MAX_PAGES || c->done[offset / PAGE])
+		return;
+	c->done[offset / PAGE] = 1;
+	byte = memory_host(c->memory, c->segment->p_paddr + offset, 1);
+	if (!byte)
+		return;
+	*byte = *byte; /* a write is what copies */
+	c->copied++;
+}
+
+/* The pages of the instructions that @table names: entries of @entry_bytes that begin with their distance. */
+static void copy_sites(struct copying *c, int fd, const Elf64_Shdr *table, uint64_t entry_bytes)
+{
+	static uint8_t entries[MAX_TABLE];
+
+	if (table->sh_size > sizeof(entries) || table->sh_size % entry_bytes ||
+	    !read_whole(fd, entries, table->sh_size, table->sh_offset))
+		return;
+	for (uint64_t at = 0; at < table->sh_size; at += entry_bytes) {
+		int32_t from_here;
+
+		memcpy(&from_here, entries + at, sizeof(from_here));
+		copy_page(c, table->sh_addr + at + (uint64_t)(int64_t)from_here - c->segment->p_vaddr);
+	}
+}
+
+/* Every page of section @s; whole ones, for so much is written to. */
+static void copy_section(struct copying *c, const Elf64_Shdr *s)
+{
+	uint64_t first = s->sh_addr - c->segment->p_vaddr;
+
+	for (uint64_t at = 0; at < s->sh_size && at < c->mapped; at += PAGE)
+		copy_page(c, first + at);
+	if (s->sh_size > 0)
+		copy_page(c, first + s->sh_size - 1);
+}
+
+uint32_t patched_copy(const struct memory *m, int fd, const Elf64_Ehdr *eh, const Elf64_Phdr *segment,
 		      uint64_t mapped)
 {
-	static struct site sites[MAX_TABLE / sizeof(struct site)];
-	static uint8_t done[MAX_PAGES];
-	uint32_t copied = 0;
-	Elf64_Shdr table;
+	static struct copying c;
+	static struct sections all;
 
-	if (!find_table(fd, eh, &table) || table.sh_size > sizeof(sites) ||
-	    table.sh_size % sizeof(sites[0]) || !read_whole(fd, sites, table.sh_size, table.sh_offset))
+	if (!read_sections(fd, eh, &all))
 		return 0;
-	memset(done, 0, sizeof(done));
-	for (uint64_t i = 0; i < table.sh_size / sizeof(sites[0]); i++) {
-		uint64_t at = table.sh_addr + i * sizeof(sites[0]) + (uint64_t)(int64_t)sites[i].instruction -
-			      text->p_vaddr;
-		volatile uint8_t *byte;
-
-		if (at >= mapped || at / PAGE >= MAX_PAGES || done[at / PAGE])
-			continue;
-		done[at / PAGE] = 1;
-		byte = memory_host(m, text->p_paddr + at, 1);
-		if (!byte)
-			continue;
-		*byte = *byte; /* a write is what copies */
-		copied++;
+	c = (struct copying){ .memory = m, .segment = segment, .mapped = mapped };
+	for (const Elf64_Shdr *s = all.headers; s < all.headers + all.n; s++) {
+		if (is_named(&all, s, ".altinstructions"))
+			copy_sites(&c, fd, s, ALTERNATIVE_BYTES);
+		else if (is_named(&all, s, "runtime_shift_") || is_named(&all, s, "runtime_ptr_"))
+			copy_sites(&c, fd, s, CONSTANT_BYTES);
+		else if (is_named(&all, s, ".ro_after_init"))
+			copy_section(&c, s);
 	}
-	return copied;
+	return c.copied;
 }
