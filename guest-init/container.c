@@ -3,6 +3,8 @@
 #include "guest-init/container.h"
 
 #include <asm/ioctls.h>
+#include <linux/capability.h>
+#include <linux/netlink.h>
 
 #include "guest-init/cgroup.h"
 #include "guest-init/devices.h"
@@ -55,6 +57,28 @@ static int set_names(struct container *c, struct err *e)
 	return rc < 0 ? err_sys(e, rc, "domainname \"%s\"", domain) : 0;
 }
 
+/*
+ * Our kernel initializes packet filters, bridges and traffic control when they are first used (init-on-request in
+ * kernel-config/README.md). Files below /proc/sys are no use of them: this makes them appear.
+ */
+static void request_filters(void)
+{
+	int fd = sys_netlink(NETLINK_NETFILTER);
+
+	if (fd >= 0)
+		sys_close(fd);
+}
+
+static int write_sysctl(int proc, const char *path, const char *value)
+{
+	int rc = path_write(proc, path, value, str_len(value));
+
+	if (rc != -ENOENT)
+		return rc;
+	request_filters();
+	return path_write(proc, path, value, str_len(value));
+}
+
 static int set_sysctls(struct container *c, struct err *e)
 {
 	for (uint32_t i = 0; i < c->program.head.n_sysctls; i++) {
@@ -67,7 +91,7 @@ static int set_sysctls(struct container *c, struct err *e)
 			continue;
 		str_fmt(path, sizeof(path), "sys/%s", program_text(&c->program, s.path));
 		if (rc >= 0)
-			rc = path_write(rc, path, value, str_len(value));
+			rc = write_sysctl(rc, path, value);
 		if (rc < 0)
 			return err_sys(e, rc, "sysctl \"%s\"", program_text(&c->program, s.path));
 	}
@@ -116,6 +140,8 @@ static int build(struct container *c, struct err *e)
 		rc = notify_place(c, e);
 	if (rc == 0 && (c->program.head.process.flags & PROTO_PROC_TERMINAL) != 0)
 		rc = devices_terminal(c, e);
+	if ((c->program.head.process.cap_bounding & 1ull << CAP_NET_ADMIN) != 0)
+		request_filters(); /* who may configure them looks for their files first */
 	if (rc == 0)
 		rc = set_sysctls(c, e);
 	if (rc == 0)

@@ -19,7 +19,7 @@
 
 int diag_open(void)
 {
-	return (int)sys_call3(__NR_socket, SYS_AF_NETLINK, SYS_SOCK_RAW | SYS_SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	return sys_netlink(NETLINK_SOCK_DIAG);
 }
 
 static void add(struct mirror_addr *out, uint32_t *count, uint32_t max, const struct mirror_addr *a)

@@ -14,7 +14,7 @@ static uint8_t answer[ANSWER_BYTES] __attribute__((aligned(8)));
 
 int rtnl_open(void)
 {
-	return sys_socket(SYS_AF_NETLINK, SYS_SOCK_RAW);
+	return sys_netlink(NETLINK_ROUTE);
 }
 
 void rtnl_begin(struct rtnl_msg *m, unsigned type, unsigned flags, const void *fixed, size_t n)

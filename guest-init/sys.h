@@ -318,6 +318,11 @@ static inline int sys_socket(int domain, int type)
 	return (int)sys_call3(__NR_socket, domain, type | SYS_SOCK_CLOEXEC, 0);
 }
 
+static inline int sys_netlink(int protocol)
+{
+	return (int)sys_call3(__NR_socket, SYS_AF_NETLINK, SYS_SOCK_RAW | SYS_SOCK_CLOEXEC, protocol);
+}
+
 static inline int sys_connect(int fd, const struct sys_sockaddr_vm *to)
 {
 	return (int)sys_call3(__NR_connect, fd, (long)to, sizeof(*to));

@@ -129,6 +129,53 @@ refuse_with "kernel that is none" 'kernel image: '
 bundle k3 '.vm.hwConfig.vcpus = 0'
 refuse_with "no CPUs" 'vm.hwConfig.vcpus'
 
+# ---- what the guest's kernel initializes when it is first used; the tools are the host's
+
+NO_NET_ADMIN='.process.capabilities |= map_values(map(select(. != "CAP_NET_ADMIN")))'
+first_use() { # NAME OUTPUT SCRIPT: in a network namespace of the container's own making
+	script "first-$1" "exec unshare -Urn sh -c \"\$0\"" "$NO_NET_ADMIN"' | .root = {path: "/", readonly: true} | .process.user = {uid: 1, gid: 1}
+		| .process.args += [$use]' --arg use "set -e; $3; dmesg | grep -E 'WARNING: CPU|BUG:' || :"
+	run_rt
+	is "$rc:$out" "0:$2" "first use: $1" || detail
+}
+if command -v nft iptables-nft tc ip python3 >/dev/null; then
+	first_use "packet filters" $'ct state established\ncounter' 'nft add table inet t
+		nft "add chain inet t c { type filter hook input priority 0; }"
+		nft add rule inet t c ct state established counter
+		nft list ruleset | grep -o "ct state established\|counter"'
+	first_use "address translation" MASQUERADE \
+		'iptables-nft -t nat -A POSTROUTING -j MASQUERADE; iptables-nft -t nat -S | grep -o MASQUERADE'
+	first_use "x_tables' options" "filter" 'python3 -c "
+import ctypes, socket
+s = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+info = ctypes.create_string_buffer(b\"filter\", 84)
+size = ctypes.c_uint32(84)
+if ctypes.CDLL(None, use_errno=True).getsockopt(s.fileno(), socket.SOL_IP, 64, info, ctypes.byref(size)) != 0:
+    raise SystemExit(\"errno %d\" % ctypes.get_errno())
+print(info.value.decode())"'
+	first_use "a bridge" "br0 v0" 'ip link add br0 type bridge; ip link add v0 type veth peer name v1
+		ip link set v0 master br0; echo $(ip -o link show br0 | grep -o br0) $(bridge link | grep -o v0)'
+	first_use "a VLAN, a macvlan, a VXLAN" $'v0.5\nm0\nx0' 'ip link add v0 type veth peer name v1
+		ip link add link v0 name v0.5 type vlan id 5; ip link add link v0 name m0 type macvlan
+		ip link add x0 type vxlan id 1 dstport 4789
+		for i in v0.5 m0 x0; do ip link show $i >/dev/null && echo $i; done'
+	first_use "a queueing discipline" "tbf" 'tc qdisc add dev lo root tbf rate 1mbit burst 10k latency 50ms
+		tc qdisc show dev lo | grep -o tbf'
+	first_use "a classifier and an action" "matchall gact" 'tc qdisc add dev lo clsact
+		tc filter add dev lo ingress matchall action gact drop
+		echo $(tc filter show dev lo ingress | grep -o "matchall\|gact" | sort -u -r)'
+else
+	skip "first use" "no tools here"
+fi
+script first-sysctl 'cat /proc/sys/net/netfilter/nf_conntrack_tcp_loose' \
+	"$NO_NET_ADMIN"' | .linux.sysctl = {"net.netfilter.nf_conntrack_tcp_loose": "0"}'
+run_rt
+is "$rc:$out" 0:0 "first use: a sysctl of the configuration" || detail
+script first-admin '[ -e /proc/sys/net/netfilter/nf_conntrack_max ]' \
+	'.process.capabilities |= map_values(. + ["CAP_NET_ADMIN"])'
+run_rt
+is "$rc" 0 "first use: who may administer finds the files" || detail
+
 # ---- the distribution's own kernel
 
 version=$(uname -r)
