@@ -424,6 +424,7 @@ static int take_tap(struct virtio_net *net, const struct vm_net *from)
 	net->tap = (struct event){ .fd = from->fd, .on_ready = on_tap };
 	r = loop_add(net->loop, &net->tap, EPOLLIN | EPOLLET);
 	if (r < 0) {
+		(void)close(net->tap.fd);
 		net->tap.fd = -1;
 		return r;
 	}

@@ -123,6 +123,7 @@ struct virtio_vsock {
 	struct vsock_conn conns[MAX_CONNS];
 	bool have_rx; /* rx_chain was popped and is unused */
 	unsigned rx_left; /* receive buffers that this turn may still take */
+	size_t rx_next;	  /* connection whose turn it is: buffers that run short go round */
 	unsigned n_rst;
 	struct vsock_hdr rst[VSOCK_MAX_RST];
 	struct chain rx_chain;
@@ -550,9 +551,11 @@ static void pump_rx(struct virtio_vsock *vs)
 			busy = true;
 			continue;
 		}
-		for (size_t i = 0; i < vs->n_conns && next_rx(vs); i++)
-			busy |= tell(vs, &vs->conns[i]) ||
-				(vs->have_rx && forward(vs, &vs->conns[i]));
+		for (size_t i = 0; i < vs->n_conns && next_rx(vs); i++) {
+			struct vsock_conn *c = &vs->conns[vs->rx_next++ % vs->n_conns];
+
+			busy |= tell(vs, c) || (vs->have_rx && forward(vs, c));
+		}
 	}
 	virtio_signal(&vs->dev, VSOCK_RX);
 	if (vs->rx_left == 0)

@@ -763,6 +763,46 @@ static void test_no_buffers(void)
 	(void)close(b);
 }
 
+/* A guest that is short of buffers hears of every connection. */
+static void test_fair(void)
+{
+	struct vm_stream s[2];
+	unsigned heard[2] = {0};
+	int far[2];
+	struct err e;
+
+	for (unsigned i = 0; i < 2; i++) {
+		int near;
+
+		pair(&near, &far[i]);
+		s[i] = (struct vm_stream){.port = PORT + i, .in_fd = near, .out_fd = near};
+	}
+	if (loop_init(&loop, &e) < 0)
+		abort();
+	dev = virtio_vsock_new(&mem, &loop, s, 2, proc_fd);
+	if (!dev)
+		abort();
+	dev->irq_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	rx_bytes = 4096;
+	alloc = 256u << 10;
+	negotiate(0);
+	post(0);
+	for (unsigned i = 0; i < 2; i++) {
+		struct hdr h = make(REQUEST, PORT + i, 0);
+
+		send_raw(&h, NULL, 0);
+		if (!expect(RESPONSE) || write(far[i], scratch, 60000) != 60000)
+			abort();
+	}
+	(void)turn();
+	for (unsigned i = 0; i < 10 && expect(RW); i++)
+		heard[got.src_port - PORT]++;
+	ok(heard[0] >= 4 && heard[1] >= 4, "fair: with one buffer at a time both are heard (%u, %u)", heard[0], heard[1]);
+	end();
+	(void)close(far[0]);
+	(void)close(far[1]);
+}
+
 static void test_broken(void)
 {
 	int a, b;
@@ -1269,6 +1309,7 @@ int main(void)
 	test_file();
 	test_flood();
 	test_no_buffers();
+	test_fair();
 	test_broken();
 	test_reset();
 	test_turn();
