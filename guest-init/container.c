@@ -69,6 +69,12 @@ static void request_filters(void)
 		sys_close(fd);
 }
 
+void container_show_filters(const struct container *c)
+{
+	if ((c->program.head.process.cap_bounding & 1ull << CAP_NET_ADMIN) != 0)
+		request_filters();
+}
+
 static int write_sysctl(int proc, const char *path, const char *value)
 {
 	int rc = path_write(proc, path, value, str_len(value));
@@ -140,8 +146,7 @@ static int build(struct container *c, struct err *e)
 		rc = notify_place(c, e);
 	if (rc == 0 && (c->program.head.process.flags & PROTO_PROC_TERMINAL) != 0)
 		rc = devices_terminal(c, e);
-	if ((c->program.head.process.cap_bounding & 1ull << CAP_NET_ADMIN) != 0)
-		request_filters(); /* who may configure them looks for their files first */
+	container_show_filters(c);
 	if (rc == 0)
 		rc = set_sysctls(c, e);
 	if (rc == 0)

@@ -79,6 +79,12 @@ int container_pipes(struct container *c, int out_ours[3]);
 int container_stdio(struct container *c, struct err *e);
 
 /*
+ * In the child, which may be an exec's: when the process may have CAP_NET_ADMIN, have the kernel initialize what that
+ * administers, for it looks for the files of it below /proc/sys first.
+ */
+void container_show_filters(const struct container *c);
+
+/*
  * In the child, when everything that takes privilege is done (@built: how that went): take the user's ids
  * and find the program as the user sees it. @r says the outcome.
  */

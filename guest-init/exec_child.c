@@ -140,8 +140,10 @@ static int build(struct exec_child *x, struct err *e)
 	struct container *c = &x->container;
 	int rc = receive(x, e);
 
-	if (rc == 0)
+	if (rc == 0) {
+		container_show_filters(c);
 		rc = enter_cgroup(x, e);
+	}
 	if (rc == 0)
 		rc = join(x, e);
 	if (rc == 0 && (x->flags & PROTO_EXEC_TERMINAL) != 0)

@@ -175,6 +175,15 @@ script first-admin '[ -e /proc/sys/net/netfilter/nf_conntrack_max ]' \
 	'.process.capabilities |= map_values(. + ["CAP_NET_ADMIN"])'
 run_rt
 is "$rc" 0 "first use: who may administer finds the files" || detail
+bundle first-exec '.process.args = ["sleep", "600"] | '"$NO_NET_ADMIN"
+new_id
+rt create --bundle "$B" "$ID" </dev/null >"$T/rt.out" 2>"$T/rt.err"
+rt start "$ID"
+rt exec "$ID" sh -c '[ -e /proc/sys/net/netfilter/nf_conntrack_max ]' >"$T/rt.out" 2>"$T/rt.err"
+is $? 1 "first use: an exec does not have them" || detail
+rt exec --cap CAP_NET_ADMIN "$ID" sh -c '[ -e /proc/sys/net/netfilter/nf_conntrack_max ]' >"$T/rt.out" 2>"$T/rt.err"
+is $? 0 "first use: one that may administer has" || detail
+rt delete --force "$ID"
 
 # ---- the distribution's own kernel
 
