@@ -481,6 +481,7 @@ _Noreturn void init_main(void)
 	boot(&in);
 	while (in.phase != DRAINING || !is_drained(&in))
 		step(&in);
+	in.notify.sent = 0; /* nobody is left to say more than the socket holds */
 	pass_notify(&in);
 	send_event(&in, &in.exited);
 	end_wait(in.control);

@@ -287,13 +287,15 @@ static int remove_below(int dir, int depth)
 	return r;
 }
 
-static int try_remove(int root, const char *path)
+/* @below: with the empty ones in it, for those are somebody else's in what isn't known to be ours. */
+static int try_remove(int root, const char *path, bool below)
 {
 	OWN_FD int dir = open_below(root, path, O_RDONLY | O_DIRECTORY);
 
 	if (dir < 0)
 		return dir == -ENOENT ? 0 : dir;
-	(void)remove_below(dir, MAX_DEPTH);
+	if (below)
+		(void)remove_below(dir, MAX_DEPTH);
 	return unlinkat(root, path + strspn(path, "/"), AT_REMOVEDIR) < 0 && errno != ENOENT ?
 		       -errno :
 		       0;
@@ -310,7 +312,7 @@ int cgroup_remove(const char *path, bool kill, int timeout_ms, struct err *e)
 	for (int waited = 0; r == -EBUSY && waited <= timeout_ms; waited++) {
 		if (waited > 0)
 			(void)nanosleep(&ms, NULL);
-		r = try_remove(root, path);
+		r = try_remove(root, path, kill);
 		if (r == -EBUSY && kill && waited % 100 == 0) {
 			OWN_FD int dir = open_below(root, path, O_RDONLY | O_DIRECTORY);
 

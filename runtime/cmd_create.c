@@ -127,8 +127,9 @@ static int run_foreground(const struct request *q, struct container_process *p,
 	if (p->master >= 0 && console_relay(p->master, p->pid, &e) < 0)
 		log_err("%s", e.msg);
 	status = foreground_wait(p->pid);
-	explain(d);
-	if (!q->keep && container_delete(d, true, &e) < 0)
+	if (d->fd >= 0)
+		explain(d);
+	if (d->fd >= 0 && !q->keep && container_delete(d, true, &e) < 0)
 		log_warn("delete `%s`: %s", q->o.id, e.msg);
 	return status;
 }
@@ -151,9 +152,10 @@ int cmd_run(const struct globals *g, int argc, char **argv)
 		return fail(q.o.id, &e);
 	if (g->dry_run)
 		return 0;
+	/* removed by somebody already: its status is ours to tell all the same */
 	if (statedir_root(q.o.root, false, &root, &e) < 0 ||
 	    statedir_open(root, q.o.id, &d, &e) < 0)
-		return fail(q.o.id, &e);
+		d.fd = -1;
 	r = q.o.detached ? 0 : run_foreground(&q, &p, &d);
 	own_close_fd(&p.master);
 	own_close_fd(&held.fd);

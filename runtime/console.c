@@ -85,6 +85,23 @@ struct typed {
 	size_t at, n;
 };
 
+/* To whom we write may be slow, or gone: the program need not stop for it. */
+static void put(const char *at, size_t n)
+{
+	struct pollfd p = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	while (n > 0) {
+		ssize_t done = write(STDOUT_FILENO, at, n);
+
+		if (done < 0 && errno == EAGAIN)
+			(void)poll(&p, 1, -1);
+		else if (done < 0 && errno != EINTR)
+			return;
+		at += done > 0 ? done : 0;
+		n -= done > 0 ? (size_t)done : 0;
+	}
+}
+
 /* Show what the program has written. Return: false at the end. */
 static bool show(int master)
 {
@@ -93,7 +110,9 @@ static bool show(int master)
 
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
-	return n > 0 && io_write_all(STDOUT_FILENO, buf, (size_t)n) == 0;
+	if (n > 0)
+		put(buf, (size_t)n);
+	return n > 0;
 }
 
 /* Return: false at the end. */

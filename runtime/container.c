@@ -183,6 +183,7 @@ static int load(const struct container_options *o, struct creation *c, struct er
 	if (state_for_guest(o, c, e) < 0 ||
 	    preserve_collect(preserve_listen_fds() + o->preserve_fds, true, &c->preserved, e) < 0)
 		return -e->code;
+	preserve_close_rest();
 	c->plan.preserved = &c->preserved;
 	return plan_encode(&c->plan, &c->program, &c->args.program_bytes, e);
 }
@@ -688,19 +689,41 @@ static int end_processes(struct statedir *d, struct err *e)
 	return err_set(e, EBUSY, "container %s: its processes are still exiting", d->id);
 }
 
+/* Whether a component of @path is named after the container: "ID", "libpod-ID", "crio-ID.scope". */
+static bool named_after(const char *path, const char *id)
+{
+	static const char scope[] = ".scope";
+	size_t want = strlen(id);
+
+	while (*(path += strspn(path, "/"))) {
+		size_t n = strcspn(path, "/");
+		size_t bare = n > sizeof(scope) - 1 && strncmp(path + n - (sizeof(scope) - 1), scope,
+							       sizeof(scope) - 1) == 0 ?
+				      n - (sizeof(scope) - 1) :
+				      n;
+
+		if (bare >= want && strncmp(path + bare - want, id, want) == 0 &&
+		    (bare == want || path[bare - want - 1] == '-'))
+			return true;
+		path += n;
+	}
+	return false;
+}
+
 /*
- * Where a container whose record is damaged may have its cgroup: where its monitor is, if it has a name
- * like that, else where cgroupfs puts one by default.
+ * Where a container whose record is damaged has its cgroup: where its monitor is, if that is named after it, and
+ * whoever is in it goes. What cgroupfs would have called it by default may be another's: it goes if it is empty.
  */
-static char *guess_cgroup(struct statedir *d)
+static void guess_cgroup(struct statedir *d, struct cgroup *out)
 {
 	OWN_FREE char *own = NULL;
 	struct err ignored = { 0 };
-	char *path = NULL;
 
-	if (cgroup_path_of(ctl_peer(d), &own, &ignored) == 0 && strstr(own, d->id))
-		return TAKE(&own);
-	return asprintf(&path, "/%s", d->id) < 0 ? NULL : path;
+	out->made = cgroup_path_of(ctl_peer(d), &own, &ignored) == 0 && named_after(own, d->id);
+	if (out->made)
+		out->path = TAKE(&own);
+	else if (asprintf(&out->path, "/%s", d->id) < 0)
+		out->path = NULL;
 }
 
 /* The processes are gone. A create that they were part of may have written more since @r was read. */
@@ -751,10 +774,8 @@ int container_delete(struct statedir *d, bool force, struct err *e)
 		return rc;
 	if (rc < 0)
 		log_warn("delete `%s`: %s", d->id, e->msg);
-	if (rc < 0 || (r.incomplete && force && !r.cgroup.path)) {
-		r.cgroup.path = guess_cgroup(d);
-		r.cgroup.made = true; /* named after the container: whoever is in it goes */
-	}
+	if (rc < 0 || (r.incomplete && force && !r.cgroup.path))
+		guess_cgroup(d, &r.cgroup);
 	s = statedir_status(d, &r);
 	incomplete = r.incomplete;
 	if (s == OCI_STATUS_STOPPED)

@@ -236,6 +236,7 @@ int main(int argc, char **argv)
 
 	fill_stdio();
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL); /* a caller may ignore it: then we would hear of no child's end */
 	opterr = 0;
 	while ((opt = getopt_long(argc, argv, "+:vVh", global_options, NULL)) != -1) {
 		r = on_global(&g, &l, opt == 'V' ? 'v' : opt, argv);

@@ -83,20 +83,20 @@ void notify_send(struct notify *n, const char *text)
 {
 	char out[NOTIFY_MAX];
 	struct timespec now;
+	uint64_t now_ns;
 	size_t bytes;
 
 	if (n->fd < 0)
 		return;
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	if ((uint64_t)now.tv_sec != n->second) {
-		n->second = (uint64_t)now.tv_sec;
-		n->sent = 0;
-	}
-	if (n->sent++ >= NOTIFY_PER_SECOND)
+	now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	bytes = notify_filter(text, n->mainpid, now_ns / 1000u, out);
+	if (n->due_ns + NOTIFY_BURST_NS < now_ns)
+		n->due_ns = now_ns - NOTIFY_BURST_NS;
+	if (bytes == 0 || n->due_ns > now_ns)
 		return;
-	bytes = notify_filter(text, n->mainpid,
-			      (uint64_t)now.tv_sec * 1000000u + (uint64_t)now.tv_nsec / 1000u, out);
-	if (bytes > 0 && send(n->fd, out, bytes, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	n->due_ns += 1000000000u / NOTIFY_PER_SECOND;
+	if (send(n->fd, out, bytes, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 		return; /* nobody there: nobody to tell */
 }
 

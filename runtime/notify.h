@@ -17,7 +17,8 @@
  *
  * Whole lines of known variables with printable values. What speaks of pids, descriptors, barriers or access
  * means nothing outside the machine and is dropped. MONOTONIC_USEC becomes the host's time. At most
- * NOTIFY_PER_SECOND messages a second; a receiver that is not there, or slow, loses them.
+ * NOTIFY_PER_SECOND messages a second, after silence those of NOTIFY_BURST_NS at once: a monitor that stood still
+ * has as many to read. A receiver that is not there, or slow, loses them.
  */
 #ifndef RUNTIME_NOTIFY_H
 #define RUNTIME_NOTIFY_H
@@ -31,13 +32,13 @@
 #include "runtime/plan.h"
 
 #define NOTIFY_PER_SECOND 100u
+#define NOTIFY_BURST_NS 5000000000u
 #define NOTIFY_MAX 1024u /* bytes of a message */
 
 struct notify {
 	int fd;	       /* connected; -1: none */
 	pid_t mainpid; /* told with READY=1; 0: not ours to tell */
-	unsigned sent; /* in this second */
-	uint64_t second;
+	uint64_t due_ns; /* when the next is due in a stream of NOTIFY_PER_SECOND */
 };
 
 #define NOTIFY_FOLDER "/run/notify" /* as runc */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,6 +21,7 @@ _Noreturn static void become_pasta(pid_t pid, int errors)
 	char *argv[] = { (char[]){ "pasta" }, (char[]){ "--config-net" }, (char[]){ "--quiet" }, target,
 			 NULL };
 	int null = open("/dev/null", O_RDWR);
+	sigset_t none;
 
 	/* a process stands for both of its namespaces */
 	(void)snprintf(target, sizeof(target), "%d", pid);
@@ -27,6 +29,8 @@ _Noreturn static void become_pasta(pid_t pid, int errors)
 		_exit(126);
 	/* nothing of ours is pasta's business, and it outlives us */
 	(void)syscall(SYS_close_range, 3, ~0u, 0);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)execvp(argv[0], argv);
 	_exit(errno == ENOENT ? 127 : 126);
 }

@@ -3,6 +3,7 @@
 #include "runtime/preserve.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -119,6 +120,21 @@ int preserve_collect(unsigned n, bool may_listen, struct preserved *out, struct 
 		(void)close((int)i); /* whoever waits for its end must not wait for us */
 	}
 	return 0;
+}
+
+void preserve_close_rest(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+
+	while (dir && (entry = readdir(dir))) {
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+
+		if (fd >= (int)FIRST && fcntl(fd, F_GETFD) == 0)
+			(void)close(fd);
+	}
+	if (dir)
+		(void)closedir(dir);
 }
 
 unsigned preserve_listen_fds(void)

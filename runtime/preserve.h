@@ -33,6 +33,12 @@ struct preserved {
 int preserve_collect(unsigned n, bool may_listen, struct preserved *out, struct err *e) MUST_CHECK;
 
 /*
+ * Close whatever else the caller left open (ours is close-on-exec): the container's monitor would hold it, a lock or
+ * the end of a pipe, as long as the container lives.
+ */
+void preserve_close_rest(void);
+
+/*
  * How many a service manager gave to us (sd_listen_fds(3)) to pass on, as runc and crun do; they come before those
  * of --preserve-fds. 0: none.
  */

@@ -285,8 +285,12 @@ enum oci_status statedir_status(struct statedir *d, const struct statedir_record
 	/* a phase we don't know is a damaged record: as good as none */
 	if (state_status_parse(r->phase, &status) < 0)
 		status = OCI_STATUS_CREATING;
-	/* pause is written down before it is true, and resume afterwards: there the record is right */
-	if (fd >= 0 && pread(fd, &mark, 1, 0) == 1 && mark && status != OCI_STATUS_PAUSED)
+	/*
+	 * Pause is written down before it is true, and resume afterwards: there the record is right. While a container is
+	 * made the record has the pid of who makes it: what runs is told with the monitor's.
+	 */
+	if (fd >= 0 && pread(fd, &mark, 1, 0) == 1 && mark && status != OCI_STATUS_PAUSED &&
+	    strcmp(r->phase, "creating") != 0)
 		status = OCI_STATUS_RUNNING;
 	return status;
 }

@@ -4,8 +4,9 @@
  *
  * DOC: order
  *
- *   check all -> systemd's properties -> the host's cgroup -> the guest's. Limits that grow are wider
- *   outside than inside while this goes on; one that shrinks is the guest's to keep a moment longer.
+ *   check all -> systemd's properties -> the host's cgroup -> the guest's: limits are wider outside than inside
+ *   while this goes on. A memory limit that shrinks is the guest's first, which can drop its cache; the host's
+ *   kernel can't tell that from what is in use, and would kill the machine.
  *
  * The machine's memory does not change: a limit beyond it is refused, since it would promise what is
  * not there.
@@ -16,9 +17,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "oci/spec_check.h"
+#include "runtime/base/io.h"
 #include "runtime/base/log.h"
 #include "runtime/base/own.h"
 #include "runtime/confine.h"
@@ -28,6 +31,7 @@
 #include "runtime/systemd.h"
 
 #define GUEST_MS 10000 /* shrinking a limit makes the guest's kernel reclaim first */
+#define SETTLE_MS 20000 /* free page reporting takes seconds */
 
 struct update {
 	struct statedir *d;
@@ -146,14 +150,45 @@ static int note_limit(const struct update *u, struct err *e)
 	return rc;
 }
 
+static bool shrinks(const struct update *u)
+{
+	return u->size.limit > 0 && (u->r.memory_limit < 0 || u->size.limit < u->r.memory_limit);
+}
+
+/* Wait until the machine has given back what the host's new limit has no room for. */
+static int settle(const struct update *u, struct err *e)
+{
+	const struct timespec step = { .tv_nsec = 100000000 };
+	uint64_t most = (uint64_t)u->size.limit + u->r.host_extra - OVERHEAD_HOST_BYTES / 2;
+
+	for (int ms = 0; u->dir >= 0; ms += 100) {
+		OWN_FREE char *text = NULL;
+
+		/* "anon N" is the first line */
+		if (io_read_file(u->dir, "memory.stat", 65536, &text, NULL) < 0 ||
+		    strtoull(text + strcspn(text, " "), NULL, 10) < most)
+			return 0;
+		if (ms >= SETTLE_MS)
+			return err_set(e, EBUSY,
+				       "linux.resources.memory.limit: the container has it, but the machine has not "
+				       "given enough memory back for the host's limit: try again later");
+		(void)nanosleep(&step, NULL);
+	}
+	return 0;
+}
+
 static int apply(struct update *u, struct err *e)
 {
+	bool less = shrinks(u);
+
+	if (less && (limit_guest(u, e) < 0 || settle(u, e) < 0))
+		return -e->code;
 	if (u->r.cgroup.scope && u->host.n > 0 &&
 	    systemd_set_limits(confine_user_manager(), u->r.cgroup.scope, &u->host, e) < 0)
 		return -e->code;
 	if (u->dir >= 0 && cgroup_apply(u->dir, &u->host, e) < 0)
 		return -e->code;
-	if (limit_guest(u, e) < 0)
+	if (!less && limit_guest(u, e) < 0)
 		return -e->code;
 	if (u->size.limit <= 0)
 		return 0;

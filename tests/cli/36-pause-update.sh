@@ -182,6 +182,18 @@ fails "update of a stopped one" 'not running' update --memory 100m "$ID"
 fails "events: no interval" 'interval' events --interval 5x "$ID"
 rt delete "$ID"
 
+# ---- a limit below what the machine holds of files: its kernel drops them, the host's would kill it
+
+begin shrink 'head -c 180000000 /dev/zero >/big; cat /big >/dev/null; echo ready; sleep 600' \
+	"$CGROUP_MOUNT | .linux.resources = {memory: {limit: 268435456}}"
+rt update --memory 64m "$ID" 2>"$T/rt.err"
+is "$?$(cat "$T/rt.err")" 0 "update below what is cached"
+is_now running
+ok $? "update below what is cached: the machine lives"
+is "$(inside memory.max)" 67108864 "update below what is cached: memory.max inside"
+rt delete --force "$ID"
+mapped rm -f "$T/rootfs/big"
+
 # ---- out of memory
 
 # a line without end: tail keeps it all

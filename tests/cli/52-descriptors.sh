@@ -172,5 +172,15 @@ if rt_only "exec"; then
 	rt delete --force "$rt_id"
 fi
 
+bundle held '.process.args = ["sleep", "600"]'
+new_id
+exec 9>"$T/lock"
+flock 9
+rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>"$T/rt.err"
+exec 9>&-
+flock -n "$T/lock" true
+ok $? "create: what else its caller has open is not held" || detail
+rt delete --force "$ID"
+
 leaks "nothing is left"
 done_testing

@@ -52,6 +52,18 @@ is $? 0 "4 CPUs that spin: killed"
 rt delete --force "$ID"
 is $? 0 "4 CPUs that spin: deleted"
 
+script term 'trap "exit 7" TERM; touch /up; while :; do sleep 0.1; done'
+new_id
+rt run --bundle "$B" "$ID" </dev/null >"$T/rt.out" 2>"$T/rt.err" &
+runner=$!
+until_true 120 [ -e "$T/rootfs/up" ]
+pid=$(rt state "$ID" | jq .pid)
+kill -TERM "$(pgrep -x coracle-vmm -P "$pid")" "$pid"   # as a service manager that stops the scope
+wait $runner
+is $? 7 "TERM to the machine and to its monitor: the program has it" || detail
+mapped rm -f "$T/rootfs/up"
+
+bundle spin '.vm.hwConfig.vcpus = 4 | .process.args = ["sh", "-c", "for i in 1 2 3 4; do (while :; do :; done) & done; wait"]'
 new_id
 rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>&1 &
 creator=$!

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_notify - what of a container's sd_notify(3) messages passes, and where they go. */
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "oci/spec_parse.h"
 #include "runtime/base/own.h"
@@ -91,9 +93,42 @@ static void test_plan(void)
 	plan("\"env\":[]}", "relative", "none", "none", "our own, nonsense");
 }
 
+/* @n messages at once. Return: how many arrived. */
+static unsigned arrived(struct notify *notify, int receiver, unsigned n)
+{
+	char buf[NOTIFY_MAX];
+	unsigned sum = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		notify_send(notify, "STATUS=x");
+		sum += recv(receiver, buf, sizeof(buf), MSG_DONTWAIT) > 0;
+	}
+	return sum;
+}
+
+static void test_rate(void)
+{
+	struct notify n = {.fd = -1};
+	unsigned got;
+	int s[2];
+
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, s) < 0)
+		abort();
+	is_int(arrived(&n, s[1], 1), 0, "rate: nobody to tell");
+	n.fd = s[0];
+	is_int(arrived(&n, s[1], 200), 200, "rate: what came while we stood still for three seconds");
+	(void)arrived(&n, s[1], 400);
+	notify_send(&n, "EVIL=1");
+	got = arrived(&n, s[1], 300);
+	ok(got < 300, "rate: a flood is cut (%u)", got);
+	(void)close(s[0]);
+	(void)close(s[1]);
+}
+
 int main(void)
 {
 	test_filter();
 	test_plan();
+	test_rate();
 	return tap_done();
 }
