@@ -24,14 +24,15 @@ again() {
 	status=$?
 }
 
-# may_repeat: the emulator makes mistakes that end a guest or keep it for ever, in one of a hundred scripts or so
+# may_repeat: the emulator makes mistakes that end a guest or keep it for ever, in one of fifty scripts or so
 # (layers/emulator-mend.py knows the one that was understood). What is wrong by itself fails twice; and no more than
-# REPEATS (2) of a check are forgiven.
+# REPEATS (2) of a check are forgiven, beside RESETS (4) where a guest has reset itself, as only a triple fault does.
 may_repeat() {
-	local list=${log%/*}/repeats
+	local list=${log%/*}/repeats most=${REPEATS:-2}
+	! grep -q 'the guest reset itself (0)' "$log" || list+=-reset most=${RESETS:-4}
 	exec 8>>"$list"
 	flock 8
-	[ "$(wc -l <"$list")" -lt "${REPEATS:-2}" ] && echo "$name" >&8
+	[ "$(wc -l <"$list")" -lt "$most" ] && echo "$name" >&8
 }
 
 # why: what prove doesn't repeat
