@@ -146,9 +146,10 @@ static int build(struct container *c, struct err *e)
 		rc = notify_place(c, e);
 	if (rc == 0 && (c->program.head.process.flags & PROTO_PROC_TERMINAL) != 0)
 		rc = devices_terminal(c, e);
-	container_show_filters(c);
-	if (rc == 0)
+	if (rc == 0) {
+		container_show_filters(c);
 		rc = set_sysctls(c, e);
+	}
 	if (rc == 0)
 		rc = process_limits(c, e);
 	if (rc == 0)

@@ -9,7 +9,7 @@
 #include "guest-init/sys.h"
 
 #define WAIT_MS 60000 /* for the host, which may stand still, and is not obliged to close the channel */
-#define KMSG 0x10b   /* 1:11, Documentation/admin-guide/devices.txt */
+#define KMSG 0x10b    /* 1:11, Documentation/admin-guide/devices.txt */
 
 _Noreturn void end_now(void)
 {

@@ -260,6 +260,16 @@ uint64_t cgroup_number(int dir, const char *name, uint64_t otherwise)
 	return end == text ? otherwise : n;
 }
 
+uint64_t cgroup_field(const char *text, const char *key, uint64_t otherwise)
+{
+	size_t n = strlen(key);
+
+	for (const char *s = text; s && *s; s = strchr(s, '\n') ? strchr(s, '\n') + 1 : NULL)
+		if (strncmp(s, key, n) == 0 && s[n] == ' ')
+			return strtoull(s + n + 1, NULL, 10);
+	return otherwise;
+}
+
 /* ------------------------------------------------------------------ remove */
 
 /* Remove what is below @dir. Return: 0, or -errno of the last that could not be. */

@@ -57,12 +57,15 @@ int cgroup_apply(int dir, const struct cgroup_writes *w, struct err *e) MUST_CHE
 int cgroup_join(int dir, pid_t pid) MUST_CHECK;
 
 /*
- * Remove the directory @path and all below it. @kill: first whoever is still in it. Waits at most
+ * Remove the directory @path. @kill: with all below it, and first whoever is still in it. Waits at most
  * @timeout_ms for processes that are exiting. What is not there is no error.
  */
 int cgroup_remove(const char *path, bool kill, int timeout_ms, struct err *e) MUST_CHECK;
 
 /* A number in file @name; "max" and what can't be read are @otherwise. */
 uint64_t cgroup_number(int dir, const char *name, uint64_t otherwise);
+
+/* The number of line "@key number" in @text, a flat keyed file; @otherwise without it, or with @text NULL. */
+uint64_t cgroup_field(const char *text, const char *key, uint64_t otherwise);
 
 #endif

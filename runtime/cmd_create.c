@@ -127,9 +127,10 @@ static int run_foreground(const struct request *q, struct container_process *p,
 	if (p->master >= 0 && console_relay(p->master, p->pid, &e) < 0)
 		log_err("%s", e.msg);
 	status = foreground_wait(p->pid);
-	if (d->fd >= 0)
-		explain(d);
-	if (d->fd >= 0 && !q->keep && container_delete(d, true, &e) < 0)
+	if (d->fd < 0)
+		return status;
+	explain(d);
+	if (!q->keep && container_delete(d, true, &e) < 0)
 		log_warn("delete `%s`: %s", q->o.id, e.msg);
 	return status;
 }

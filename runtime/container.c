@@ -692,18 +692,16 @@ static int end_processes(struct statedir *d, struct err *e)
 /* Whether a component of @path is named after the container: "ID", "libpod-ID", "crio-ID.scope". */
 static bool named_after(const char *path, const char *id)
 {
-	static const char scope[] = ".scope";
 	size_t want = strlen(id);
 
 	while (*(path += strspn(path, "/"))) {
 		size_t n = strcspn(path, "/");
-		size_t bare = n > sizeof(scope) - 1 && strncmp(path + n - (sizeof(scope) - 1), scope,
-							       sizeof(scope) - 1) == 0 ?
-				      n - (sizeof(scope) - 1) :
-				      n;
+		const char *end = path + n;
 
-		if (bare >= want && strncmp(path + bare - want, id, want) == 0 &&
-		    (bare == want || path[bare - want - 1] == '-'))
+		if (n > 6 && strncmp(end - 6, ".scope", 6) == 0)
+			end -= 6;
+		if ((size_t)(end - path) >= want && strncmp(end - want, id, want) == 0 &&
+		    (end - want == path || *(end - want - 1) == '-'))
 			return true;
 		path += n;
 	}

@@ -27,12 +27,10 @@
 static int signals_to_default(void)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
-	sigset_t none;
 
 	for (int i = 1; i < 32; i++)
 		(void)sigaction(i, &dfl, NULL);
-	(void)sigemptyset(&none);
-	return sigprocmask(SIG_SETMASK, &none, NULL);
+	return proc_unblock_signals();
 }
 
 /* Ours, less what speaks to our own service manager. */

@@ -28,11 +28,9 @@ _Noreturn static void be_victim(uint64_t bytes)
 {
 	volatile char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
 				MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	sigset_t none;
 
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)proc_unblock_signals();
 	for (uint64_t i = 0; p != MAP_FAILED && i < bytes; i += 4096)
 		p[i] = 1;
 	_exit(0);

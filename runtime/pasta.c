@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/base/own.h"
+#include "runtime/base/proc.h"
 
 #define WORDS 400 /* of what pasta says on failure */
 
@@ -21,7 +21,6 @@ _Noreturn static void become_pasta(pid_t pid, int errors)
 	char *argv[] = { (char[]){ "pasta" }, (char[]){ "--config-net" }, (char[]){ "--quiet" }, target,
 			 NULL };
 	int null = open("/dev/null", O_RDWR);
-	sigset_t none;
 
 	/* a process stands for both of its namespaces */
 	(void)snprintf(target, sizeof(target), "%d", pid);
@@ -29,8 +28,7 @@ _Noreturn static void become_pasta(pid_t pid, int errors)
 		_exit(126);
 	/* nothing of ours is pasta's business, and it outlives us */
 	(void)syscall(SYS_close_range, 3, ~0u, 0);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)proc_unblock_signals();
 	(void)execvp(argv[0], argv);
 	_exit(errno == ENOENT ? 127 : 126);
 }

@@ -29,17 +29,6 @@ static void put_known(struct json_out *o, const char *key, uint64_t value)
 		put(o, key, value);
 }
 
-/* "key number" in @text. */
-static uint64_t field(const char *text, const char *key, uint64_t otherwise)
-{
-	size_t n = strlen(key);
-
-	for (const char *s = text; s && *s; s = strchr(s, '\n') ? strchr(s, '\n') + 1 : NULL)
-		if (strncmp(s, key, n) == 0 && s[n] == ' ')
-			return strtoull(s + n + 1, NULL, 10);
-	return otherwise;
-}
-
 static uint64_t times_1000(uint64_t usec)
 {
 	return usec == STATS_NONE ? 0 : usec * 1000;
@@ -55,15 +44,15 @@ static void put_cpu(struct json_out *o, const struct stats_source *s)
 	json_out_object(o);
 	json_out_key(o, "usage");
 	json_out_object(o);
-	put(o, "total", times_1000(field(text, "usage_usec", s->guest->cpu_us)));
-	put(o, "kernel", times_1000(field(text, "system_usec", s->guest->system_us)));
-	put(o, "user", times_1000(field(text, "user_usec", s->guest->user_us)));
+	put(o, "total", times_1000(cgroup_field(text, "usage_usec", s->guest->cpu_us)));
+	put(o, "kernel", times_1000(cgroup_field(text, "system_usec", s->guest->system_us)));
+	put(o, "user", times_1000(cgroup_field(text, "user_usec", s->guest->user_us)));
 	json_out_object_end(o);
 	json_out_key(o, "throttling");
 	json_out_object(o);
-	put_known(o, "periods", field(text, "nr_periods", s->guest->periods));
-	put_known(o, "throttledPeriods", field(text, "nr_throttled", s->guest->throttled));
-	put(o, "throttledTime", times_1000(field(text, "throttled_usec", s->guest->throttled_us)));
+	put_known(o, "periods", cgroup_field(text, "nr_periods", s->guest->periods));
+	put_known(o, "throttledPeriods", cgroup_field(text, "nr_throttled", s->guest->throttled));
+	put(o, "throttledTime", times_1000(cgroup_field(text, "throttled_usec", s->guest->throttled_us)));
 	json_out_object_end(o);
 	json_out_object_end(o);
 }

@@ -164,9 +164,8 @@ static int settle(const struct update *u, struct err *e)
 	for (int ms = 0; u->dir >= 0; ms += 100) {
 		OWN_FREE char *text = NULL;
 
-		/* "anon N" is the first line */
 		if (io_read_file(u->dir, "memory.stat", 65536, &text, NULL) < 0 ||
-		    strtoull(text + strcspn(text, " "), NULL, 10) < most)
+		    cgroup_field(text, "anon", 0) < most)
 			return 0;
 		if (ms >= SETTLE_MS)
 			return err_set(e, EBUSY,

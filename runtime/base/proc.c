@@ -20,6 +20,14 @@ int proc_die_with(pid_t parent)
 	return getppid() == parent ? 0 : -ESRCH;
 }
 
+int proc_unblock_signals(void)
+{
+	sigset_t none;
+
+	(void)sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL) < 0 ? -errno : 0;
+}
+
 bool proc_ended(pid_t pid, int timeout_ms)
 {
 	OWN_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);

@@ -22,6 +22,9 @@ int proc_die_with(pid_t parent) MUST_CHECK;
  */
 bool proc_ended(pid_t pid, int timeout_ms) MUST_CHECK;
 
+/* In a child: no signal is blocked any more. Our own processes block those that they wait for. Return: 0 or -errno. */
+int proc_unblock_signals(void);
+
 /* Close every descriptor but 0 to 2 and the @n of @keep, which are sorted; negative ones mean nothing. */
 void proc_close_others(int *keep, size_t n);
 

@@ -52,6 +52,16 @@ is $? 0 "4 CPUs that spin: killed"
 rt delete --force "$ID"
 is $? 0 "4 CPUs that spin: deleted"
 
+new_id
+rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>&1 &
+creator=$!
+while [ ! -e "$STATE/$ID" ] && kill -0 $creator 2>/dev/null; do :; done
+rt delete --force "$ID" >/dev/null 2>&1
+wait $creator
+rt delete --force "$ID" >/dev/null 2>&1
+[ ! -e "$STATE/$ID" ]
+ok $? "4 CPUs: killed while they boot"
+
 script term 'trap "exit 7" TERM; touch /up; while :; do sleep 0.1; done'
 new_id
 rt run --bundle "$B" "$ID" </dev/null >"$T/rt.out" 2>"$T/rt.err" &
@@ -62,17 +72,6 @@ kill -TERM "$(pgrep -x coracle-vmm -P "$pid")" "$pid"   # as a service manager t
 wait $runner
 is $? 7 "TERM to the machine and to its monitor: the program has it" || detail
 mapped rm -f "$T/rootfs/up"
-
-bundle spin '.vm.hwConfig.vcpus = 4 | .process.args = ["sh", "-c", "for i in 1 2 3 4; do (while :; do :; done) & done; wait"]'
-new_id
-rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>&1 &
-creator=$!
-while [ ! -e "$STATE/$ID" ] && kill -0 $creator 2>/dev/null; do :; done
-rt delete --force "$ID" >/dev/null 2>&1
-wait $creator
-rt delete --force "$ID" >/dev/null 2>&1
-[ ! -e "$STATE/$ID" ]
-ok $? "4 CPUs: killed while they boot"
 
 # ---- memory and parameters
 

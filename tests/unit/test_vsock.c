@@ -48,11 +48,9 @@ static void post(unsigned i)
 	offer(RX, i);
 }
 
-/* A device with one port, @in and @out, and a guest that has posted @n_rx buffers. */
-static void begin_rx(int in, int out, unsigned n_rx, uint32_t bytes)
+/* A device with the ports @s, and a guest that has posted @n_rx buffers of @bytes. */
+static void begin_ports(const struct vm_stream s[2], unsigned n_rx, uint32_t bytes)
 {
-	struct vm_stream s[2] = {{.port = PORT, .in_fd = in, .out_fd = out},
-				 {.port = PORT + 1, .in_fd = -1, .out_fd = -1}};
 	struct err e;
 
 	if (loop_init(&loop, &e) < 0)
@@ -69,6 +67,15 @@ static void begin_rx(int in, int out, unsigned n_rx, uint32_t bytes)
 		post(i);
 	kick(RX);
 	(void)turn();
+}
+
+/* One port, @in and @out, and one without descriptors. */
+static void begin_rx(int in, int out, unsigned n_rx, uint32_t bytes)
+{
+	const struct vm_stream s[2] = {{.port = PORT, .in_fd = in, .out_fd = out},
+				       {.port = PORT + 1, .in_fd = -1, .out_fd = -1}};
+
+	begin_ports(s, n_rx, bytes);
 }
 
 static void begin(int in, int out)
@@ -769,7 +776,6 @@ static void test_fair(void)
 	struct vm_stream s[2];
 	unsigned heard[2] = {0};
 	int far[2];
-	struct err e;
 
 	for (unsigned i = 0; i < 2; i++) {
 		int near;
@@ -777,16 +783,7 @@ static void test_fair(void)
 		pair(&near, &far[i]);
 		s[i] = (struct vm_stream){.port = PORT + i, .in_fd = near, .out_fd = near};
 	}
-	if (loop_init(&loop, &e) < 0)
-		abort();
-	dev = virtio_vsock_new(&mem, &loop, s, 2, proc_fd);
-	if (!dev)
-		abort();
-	dev->irq_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
-	rx_bytes = 4096;
-	alloc = 256u << 10;
-	negotiate(0);
-	post(0);
+	begin_ports(s, 1, 4096);
 	for (unsigned i = 0; i < 2; i++) {
 		struct hdr h = make(REQUEST, PORT + i, 0);
 
