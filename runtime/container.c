@@ -739,6 +739,8 @@ static int remove_all(struct statedir *d, const struct statedir_record *r, struc
 		net_sweep(d);
 	if (rc == 0)
 		rc = statedir_remove(d, e);
+	/* the hooks are no business of the next container of that name */
+	statedir_let_go(d);
 	/* poststop comes when everything is gone (runtime.md "Lifecycle") */
 	if (rc == 0 && hooks) {
 		struct oci_state state = hooks_state(d, last, OCI_STATUS_STOPPED);
@@ -766,8 +768,11 @@ int container_delete(struct statedir *d, bool force, struct err *e)
 	struct statedir_record r = { 0 };
 	bool incomplete;
 	enum oci_status s;
-	int rc = statedir_read(d, &r, e);
+	int rc = statedir_hold(d, e);
 
+	if (rc < 0)
+		return rc;
+	rc = statedir_read(d, &r, e);
 	if (rc < 0 && !force)
 		return rc;
 	if (rc < 0)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -234,6 +235,24 @@ void statedir_close(struct statedir *d)
 	free(d->id);
 	free(d->root);
 	*d = (struct statedir){ .fd = -1 };
+}
+
+int statedir_hold(struct statedir *d, struct err *e)
+{
+	struct stat st;
+	int r;
+
+	do
+		r = flock(d->fd, LOCK_EX);
+	while (r < 0 && errno == EINTR);
+	if (r < 0 || fstat(d->fd, &st) < 0)
+		return err_sys(e, "lock \"%s/%s\"", d->root, d->id);
+	return st.st_nlink > 0 ? 0 : err_set(e, ENOENT, "container `%s` does not exist", d->id);
+}
+
+void statedir_let_go(struct statedir *d)
+{
+	(void)flock(d->fd, LOCK_UN);
 }
 
 bool statedir_locked(struct statedir *d, const char *name)

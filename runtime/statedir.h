@@ -80,6 +80,13 @@ int statedir_create(const char *root, const char *id, struct statedir *out, int 
 int statedir_open(const char *root, const char *id, struct statedir *out, struct err *e) MUST_CHECK;
 void statedir_close(struct statedir *d);
 
+/*
+ * Only one command at a time removes a container: wait until it is this one, and stays so until statedir_let_go() or the
+ * close of @d. Return: 0, or -ENOENT like statedir_open() when another has removed it.
+ */
+int statedir_hold(struct statedir *d, struct err *e) MUST_CHECK;
+void statedir_let_go(struct statedir *d);
+
 int statedir_write(struct statedir *d, const struct statedir_record *r, struct err *e) MUST_CHECK;
 int statedir_read(struct statedir *d, struct statedir_record *out, struct err *e) MUST_CHECK;
 void statedir_record_fini(struct statedir_record *r);

@@ -157,4 +157,17 @@ echo '{}' >"$B/config.json"
 rt start "$ID" && rt kill "$ID" KILL && rt delete --force "$ID"
 is "$(order "$T/once.log")" "first second" "later changes of config.json have no effect"
 
+# two that delete, an engine and its cleanup say: one does it, and the hook runs once
+bundle twice "$DEFS .hooks = {poststop: [hook(\"poststop\"; [])]} | .process.args = [\"sleep\", \"60\"]" \
+	--arg t "$T" --arg log "$T/twice.log" --arg mnt x --arg id x --arg state x
+new_id
+rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>&1
+rt delete --force "$ID" &
+first=$!
+rt delete --force "$ID"
+is $? 0 "deleted twice at once: the second"
+wait $first
+is $? 0 "deleted twice at once: the first"
+is "$(order "$T/twice.log")" poststop "deleted twice at once: one poststop"
+
 done_testing

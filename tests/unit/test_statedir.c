@@ -56,8 +56,12 @@ static void test_life(void)
 	own_close_fd(&lock);
 	ok(!statedir_alive(&d), "the lock goes with its descriptor");
 	is_int(statedir_status(&d, &r), OCI_STATUS_STOPPED, "stopped");
+	ok(statedir_open(root, "one", &again, &e) == 0 && statedir_hold(&d, &e) == 0, "held, while another has it open");
 	ok(statedir_remove(&d, &e) == 0 && faccessat(d.fd, "lock", F_OK, 0) < 0, "removed");
 	ok(statedir_remove(&d, &e) == 0, "removed twice");
+	statedir_let_go(&d);
+	ok(statedir_hold(&again, &e) == -ENOENT, "the other hears of it");
+	statedir_close(&again);
 	statedir_close(&d);
 	ok(statedir_open(root, "one", &d, &e) == -ENOENT, "gone");
 }
