@@ -346,8 +346,8 @@ static int run_runtime_hooks(struct creation *c, struct err *e)
 	c->hooked = true;
 	c->record.pid = c->pid;
 	state = hooks_state(&c->state, &c->record, OCI_STATUS_CREATING);
-	if (hooks_run(c->spec, OCI_HOOK_PRESTART, &state, e) < 0 ||
-	    hooks_run(c->spec, OCI_HOOK_CREATE_RUNTIME, &state, e) < 0)
+	if (hooks_run(c->spec, OCI_HOOK_PRESTART, &state, &c->interrupt, e) < 0 ||
+	    hooks_run(c->spec, OCI_HOOK_CREATE_RUNTIME, &state, &c->interrupt, e) < 0)
 		return -e->code;
 	return 0;
 }
@@ -367,7 +367,7 @@ static int help(struct creation *c, enum monitor_stage stage, struct err *e)
 
 static int hear(struct creation *c, struct monitor_report *r, struct err *e)
 {
-	if (interrupt_wait(&c->interrupt, c->sync_fd, e) < 0)
+	if (interrupt_wait(&c->interrupt, c->sync_fd, -1, e) < 0)
 		return -e->code;
 	if (io_read_exact(c->sync_fd, r, sizeof(*r)) < 0)
 		return err_set(e, EIO, "the container's monitor died without a word");

@@ -56,17 +56,18 @@ _Noreturn static void become(const struct oci_hook *h, const char *bundle, int i
 	_exit(127);
 }
 
-/* Wait for its end, at most @timeout_ms (-1: for ever). Return: its status, or -ETIME. */
-static int wait_hook(pid_t pid, int timeout_ms)
+/* Wait for its end, at most @timeout_ms (-1: for ever). Return: its status, or -errno of interrupt_wait() with @e. */
+static int wait_hook(pid_t pid, const struct interrupt *stop, int timeout_ms, struct err *e)
 {
-	bool ended = proc_ended(pid, timeout_ms);
+	OWN_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	int r = fd < 0 ? err_sys(e, "pidfd_open") : interrupt_wait(stop, fd, timeout_ms, e);
 	int status = 0;
 
-	if (!ended)
+	if (r < 0)
 		(void)kill(-pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	return ended ? status : -ETIME;
+	return r < 0 ? r : status;
 }
 
 /* One line of what it said. */
@@ -94,6 +95,8 @@ static int judge(int status, const struct oci_hook *h, int words, struct err *e)
 	if (status == -ETIME)
 		return err_set(e, ETIME, "\"%s\": killed after its timeout of %d s%s%s", h->path,
 			       h->timeout, colon, said);
+	if (status < 0)
+		return err_wrap(e, "\"%s\": killed%s%s", h->path, colon, said);
 	if (WIFSIGNALED(status))
 		return err_set(e, ECANCELED, "\"%s\": killed by signal %d%s%s", h->path,
 			       WTERMSIG(status), colon, said);
@@ -102,7 +105,8 @@ static int judge(int status, const struct oci_hook *h, int words, struct err *e)
 }
 
 /* Files stand in for pipes: nothing to drain, and a hook that leaves a daemon behind holds nothing of ours. */
-static int run_hook(const struct oci_hook *h, const char *bundle, const char *state, struct err *e)
+static int run_hook(const struct oci_hook *h, const char *bundle, const char *state,
+		    const struct interrupt *stop, struct err *e)
 {
 	OWN_FD int in = memfd_create("state", MFD_CLOEXEC);
 	OWN_FD int words = memfd_create("stderr", MFD_CLOEXEC);
@@ -122,12 +126,12 @@ static int run_hook(const struct oci_hook *h, const char *bundle, const char *st
 	if (pid == 0)
 		become(h, bundle, in, words);
 	(void)setpgid(pid, pid); /* whoever is first: it must be there when we kill */
-	status = wait_hook(pid, (int)timeout_ms);
+	status = wait_hook(pid, stop, (int)timeout_ms, e);
 	return judge(status, h, words, e);
 }
 
 static int run_one(const struct oci_spec *spec, enum oci_hook_kind kind, size_t i,
-		   const struct oci_state *state, struct err *e)
+		   const struct oci_state *state, const struct interrupt *stop, struct err *e)
 {
 	OWN_FREE char *text = NULL;
 	int r = state_hook_format(state, &text);
@@ -135,15 +139,15 @@ static int run_one(const struct oci_spec *spec, enum oci_hook_kind kind, size_t 
 	if (r < 0)
 		r = err_set(e, -r, "out of memory");
 	else
-		r = run_hook(&spec->hooks[kind].v[i], state->bundle, text, e);
+		r = run_hook(&spec->hooks[kind].v[i], state->bundle, text, stop, e);
 	return r < 0 ? err_wrap(e, "config.json: hooks.%s[%zu]", oci_hook_name(kind), i) : 0;
 }
 
 int hooks_run(const struct oci_spec *spec, enum oci_hook_kind kind, const struct oci_state *state,
-	      struct err *e)
+	      const struct interrupt *stop, struct err *e)
 {
 	for (size_t i = 0; i < spec->hooks[kind].n; i++)
-		if (run_one(spec, kind, i, state, e) < 0)
+		if (run_one(spec, kind, i, state, stop, e) < 0)
 			return -e->code;
 	return 0;
 }
@@ -154,7 +158,7 @@ void hooks_run_all(const struct oci_spec *spec, enum oci_hook_kind kind,
 	for (size_t i = 0; i < spec->hooks[kind].n; i++) {
 		struct err e = { 0 };
 
-		if (run_one(spec, kind, i, state, &e) < 0)
+		if (run_one(spec, kind, i, state, NULL, &e) < 0)
 			log_warn("%s", e.msg);
 	}
 }

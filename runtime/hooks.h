@@ -23,7 +23,7 @@
  * Each reads the state document on stdin (a file: nobody waits for a hook that does not read), has its
  * stdout on /dev/null, the bundle as its directory, a process group of its own, and the environment it
  * names or else ours. What it says on stderr becomes part of the error. One that takes longer than its
- * timeout is killed with its process group.
+ * timeout is killed with its process group, and so is one of create's own when a signal ends that command.
  */
 #ifndef RUNTIME_HOOKS_H
 #define RUNTIME_HOOKS_H
@@ -33,15 +33,17 @@
 #include "oci/spec.h"
 #include "oci/state.h"
 #include "runtime/base/err.h"
+#include "runtime/interrupt.h"
 #include "runtime/statedir.h"
 
 /*
- * Run the hooks of a kind in order, up to the first that fails. @state: what they are told.
+ * Run the hooks of a kind in order, up to the first that fails. @state: what they are told. @stop: what kills a
+ * hook before its time; NULL: nothing.
  * Return: 0, or -errno with "config.json: hooks.KIND[N]: PATH: why".
  * Context: single-threaded; reaps the hooks itself.
  */
 int hooks_run(const struct oci_spec *spec, enum oci_hook_kind kind, const struct oci_state *state,
-	      struct err *e) MUST_CHECK;
+	      const struct interrupt *stop, struct err *e) MUST_CHECK;
 
 /* The same, all of them: a failure is a warning. */
 void hooks_run_all(const struct oci_spec *spec, enum oci_hook_kind kind,

@@ -26,14 +26,19 @@ int interrupt_hold(struct interrupt *i, struct err *e)
 	return err_sys(e, "signalfd");
 }
 
-int interrupt_wait(const struct interrupt *i, int fd, struct err *e)
+int interrupt_wait(const struct interrupt *i, int fd, int timeout_ms, struct err *e)
 {
-	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = i->fd, .events = POLLIN } };
+	struct pollfd p[2] = { { .fd = fd, .events = POLLIN }, { .fd = i ? i->fd : -1, .events = POLLIN } };
 	struct signalfd_siginfo si;
+	int r;
 
-	while (poll(p, 2, -1) < 0)
-		if (errno != EINTR)
-			return err_sys(e, "poll");
+	do
+		r = poll(p, 2, timeout_ms);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(e, "poll");
+	if (r == 0)
+		return err_set(e, ETIME, "nothing came in %d ms", timeout_ms);
 	if (p[0].revents || read(i->fd, &si, sizeof(si)) != (ssize_t)sizeof(si))
 		return 0;
 	return err_set(e, EINTR, "interrupted by SIG%s", sigabbrev_np((int)si.ssi_signo));

@@ -19,8 +19,11 @@ struct interrupt {
 
 int interrupt_hold(struct interrupt *i, struct err *e) MUST_CHECK;
 
-/* Wait until @fd can be read. Return: 0, or -EINTR when one of the signals came first. */
-int interrupt_wait(const struct interrupt *i, int fd, struct err *e) MUST_CHECK;
+/*
+ * Wait until @fd can be read, at most @timeout_ms (-1: for ever). Return: 0, -EINTR when one of the signals came
+ * first, or -ETIME. @i of NULL: no signal ends it.
+ */
+int interrupt_wait(const struct interrupt *i, int fd, int timeout_ms, struct err *e) MUST_CHECK;
 
 /* What came and was not noticed has its effect now. Tolerates one that is not held. */
 void interrupt_release(struct interrupt *i);

@@ -767,7 +767,7 @@ static int run_hooks(struct monitor *m, struct err *e)
 	ask_command(m, MONITOR_HOOKS);
 	if (p->spec->hooks[OCI_HOOK_CREATE_CONTAINER].n == 0)
 		return 0;
-	if (hooks_run(p->spec, OCI_HOOK_CREATE_CONTAINER, &state, e) < 0)
+	if (hooks_run(p->spec, OCI_HOOK_CREATE_CONTAINER, &state, NULL, e) < 0)
 		return -e->code;
 	return sandbox_look_again(p, &m->sandbox, e);
 }

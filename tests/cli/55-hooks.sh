@@ -134,6 +134,12 @@ for kind in poststart poststop; do
 done
 hooked "timeout" '.hooks = {createRuntime: [hook("one"; ["hang"]) | .timeout = 1]}'
 refuses "a hook that hangs" "config.json: hooks.createRuntime\[0\]: .*/hook.: killed after its timeout of 1 s"
+bundle stopped "$DEFS .hooks = {prestart: [hook(\"one\"; [\"hang\"])], poststop: [hook(\"two\"; [])]}" \
+	--arg t "$T" --arg log "$T/stopped.log" --arg mnt x --arg id x --arg state x
+new_id
+LIMIT=2 rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>"$T/err"
+is "$(cat "$T/err"; order "$T/stopped.log"; ls "$STATE")" "coracle: create \`$ID\`: config.json: hooks.prestart[0]: \"$T/hook\": killed: interrupted by SIGTERM
+one two" "a hook that hangs, and a signal to create"
 hooked "timeout" '.hooks = {startContainer: [inside("one"; ["hang"]) | .timeout = 1]}'
 refuses "a hook that hangs inside" "config.json: hooks.startContainer\[0\]: ./hook.: killed after its timeout of 1 s"
 ps -eo args | grep -c '[s]leep 500' >"$T/sleeps"

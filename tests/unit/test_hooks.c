@@ -29,7 +29,7 @@ static struct oci_spec *parse(const char *hooks)
 
 static const struct oci_kv notes[] = { { (char[]){ "k" }, (char[]){ "v" } } };
 
-static int run(const char *hooks, enum oci_hook_kind kind, struct err *e)
+static int run_until(const struct interrupt *stop, const char *hooks, enum oci_hook_kind kind, struct err *e)
 {
 	OWN(oci_spec_cleanup) struct oci_spec *spec = parse(hooks);
 	struct oci_state state = { .oci_version = "1.2.0",
@@ -42,7 +42,12 @@ static int run(const char *hooks, enum oci_hook_kind kind, struct err *e)
 
 	memset(e, 0, sizeof(*e));
 	(void)unlink("log");
-	return hooks_run(spec, kind, &state, e);
+	return hooks_run(spec, kind, &state, stop, e);
+}
+
+static int run(const char *hooks, enum oci_hook_kind kind, struct err *e)
+{
+	return run_until(NULL, hooks, kind, e);
 }
 
 static const char *logged(void)
@@ -144,12 +149,26 @@ static void test_kept(void)
 	(void)close(d.fd);
 }
 
+/* Ctrl-C while a hook runs that would never end. */
+static void test_interrupt(void)
+{
+	static const char hooks[] = LIST("prestart", SH("kill -TERM $PPID; exec sleep 78"));
+	struct interrupt stop;
+	struct err e = { 0 };
+
+	ok(interrupt_hold(&stop, &e) == 0, "signals are held");
+	is_int(run_until(&stop, hooks, OCI_HOOK_PRESTART, &e), -EINTR, "a hook that hangs is interrupted");
+	is_str(e.msg, "config.json: hooks.prestart[0]: \"/bin/sh\": killed: interrupted by SIGTERM", "and named");
+	interrupt_release(&stop);
+}
+
 int main(void)
 {
 	if (!mkdtemp(folder) || chdir(folder) < 0)
 		return 1;
 	test_given();
 	test_failures();
+	test_interrupt();
 	test_kept();
 	(void)unlink("log");
 	(void)unlink("hooks.json");
