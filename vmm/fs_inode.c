@@ -3,8 +3,10 @@
 #include "vmm/fs_inode.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "runtime/base/own.h"
@@ -102,11 +104,38 @@ static void set_identity(struct fs_inode *i, const struct statx *stx)
 	i->btime_nsec = stx->stx_btime.tv_nsec;
 }
 
-static bool same_object(const struct fs_inode *i, const struct statx *stx)
+static bool same_number(const struct fs_inode *i, const struct statx *stx)
 {
 	return i->ino == stx->stx_ino && i->dev == fs_stx_dev(stx) && i->mnt == stx->stx_mnt_id &&
-	       i->type == (stx->stx_mode & S_IFMT) && i->btime_sec == stx->stx_btime.tv_sec &&
-	       i->btime_nsec == stx->stx_btime.tv_nsec;
+	       i->type == (stx->stx_mode & S_IFMT);
+}
+
+static bool same_birth(int64_t sec, uint32_t nsec, const struct statx *stx)
+{
+	return sec == stx->stx_btime.tv_sec && nsec == stx->stx_btime.tv_nsec;
+}
+
+/*
+ * Overlayfs keeps the number of a file that it copies up, and shows from then on when the copy was made. A directory is
+ * copied with the first change of anything below it: a new inode for the guest would lose it the mounts there. And
+ * files that were links of one another are none any more when one of them is copied, which alone gets a new number.
+ * With a descriptor we can look; without one, in such a file system, the number must do.
+ */
+static bool same_object(struct fs_server *fs, const struct fs_inode *i, const struct statx *stx)
+{
+	const struct fs_inode *root = fs->roots[i->share];
+	bool overlay = root->overlay && i->mnt == root->mnt;
+	bool links = i->type != S_IFDIR && stx->stx_nlink > 1;
+	struct statx now;
+
+	if (!same_number(i, stx))
+		return false;
+	if (same_birth(i->btime_sec, i->btime_nsec, stx) && !(overlay && links))
+		return true;
+	if (i->fd < 0)
+		return overlay;
+	return fs_statx(i->fd, "", &now) == 0 && same_number(i, &now) &&
+	       same_birth(now.stx_btime.tv_sec, now.stx_btime.tv_nsec, stx);
 }
 
 /* An evicted entry doesn't hold its inode number: what has it now may be somebody else. */
@@ -119,8 +148,11 @@ static struct fs_inode *find_locked(struct fs_server *fs, uint32_t share, const 
 		if (i->share != share || i->ino != stx->stx_ino || i->dev != fs_stx_dev(stx) ||
 		    i->mnt != stx->stx_mnt_id)
 			continue;
-		if (same_object(i, stx))
+		if (same_object(fs, i, stx)) {
+			if (!same_birth(i->btime_sec, i->btime_nsec, stx))
+				set_identity(i, stx);
 			return i;
+		}
 		if (i->fd < 0)
 			unhash(fs, i);
 	}
@@ -233,8 +265,8 @@ static void install(struct fs_server *fs, struct fs_inode *i, int fd)
 	fs_lru_update(fs, i);
 }
 
-static int open_same(const struct fs_inode *i, const struct fs_inode *dir, const char *name,
-		     int *out_fd)
+static int open_same(struct fs_server *fs, const struct fs_inode *i, const struct fs_inode *dir,
+		     const char *name, int *out_fd)
 {
 	OWN_FD int fd = -1;
 	struct statx stx;
@@ -246,7 +278,7 @@ static int open_same(const struct fs_inode *i, const struct fs_inode *dir, const
 	r = fs_statx(fd, "", &stx);
 	if (r < 0)
 		return r;
-	if (!same_object(i, &stx))
+	if (!same_object(fs, i, &stx))
 		return -ESTALE;
 	*out_fd = take_fd(&fd);
 	return 0;
@@ -273,7 +305,7 @@ static int revive_step(struct fs_server *fs, struct fs_inode *i)
 	r = fs_fd_reserve_locked(fs, 1);
 	if (r == 0) {
 		unlock(fs);
-		r = open_same(i, dir, name, &fd);
+		r = open_same(fs, i, dir, name, &fd);
 		lock(fs);
 		if (r == 0)
 			install(fs, i, fd);
@@ -363,6 +395,7 @@ int fs_inode_add_root(struct fs_server *fs, uint32_t index, struct fs_inode **ou
 {
 	int fd = fs->cfg.shares[index].fd;
 	struct fs_inode *i;
+	struct statfs sfs;
 	struct statx stx;
 	int r;
 
@@ -376,6 +409,7 @@ int fs_inode_add_root(struct fs_server *fs, uint32_t index, struct fs_inode **ou
 		return -ENOMEM;
 	i->fd = fd;
 	i->root = true;
+	i->overlay = fstatfs(fd, &sfs) == 0 && sfs.f_type == OVERLAYFS_SUPER_MAGIC;
 	fs_owner_load(fs, fd, stx.stx_mode, &i->owner);
 	*out_inode = i;
 	return 0;

@@ -45,7 +45,7 @@ struct fs_stamp {
 
 struct fs_inode {
 	uint64_t nodeid;
-	uint64_t dev; /* dev, ino, mnt, btime, type: identity on the host, constant */
+	uint64_t dev; /* dev, ino, mnt, type: identity on the host, constant; so is btime, but on overlayfs */
 	uint64_t ino;
 	uint64_t mnt;
 	int64_t btime_sec;
@@ -57,6 +57,7 @@ struct fs_inode {
 	uint32_t pins;
 	uint32_t handles; /* open handles */
 	bool root;	  /* a share's root: lives as long as the server, fd is the caller's */
+	bool overlay;	  /* of a root: its file system is overlayfs */
 	bool hashed;
 	bool in_lru;
 	bool opened; /* stamp is valid */

@@ -263,4 +263,16 @@ script overlay-ro 'cat /at/1/dir/one; touch /at/1/dir/x; ls /run/ov' '.mounts +=
 run_both
 same "an overlay without an upper folder, and one in a tmpfs"
 
+# What is copied up is still the same file: for who stands in it, for a mount below it, for its links.
+mkdir -p "$T/ov/low3/var/log" "$T/ov/low3/var/data" "$T/ov/low3/here" "$T/ov/low3/low"
+echo low >"$T/ov/low3/low/f"; echo twin >"$T/ov/low3/low/a"; ln "$T/ov/low3/low/a" "$T/ov/low3/low/b"
+script copied-up 'cd /at/1/dir/here; cat ../low/a ../low/b; echo x >../var/log/x; echo y >y; ln ../low/f ../low/g; echo "linked $?"
+	echo changed >../low/a; sleep 1.3; ls /at/1/dir /at/1/dir/var /at/1/dir/here; cat /at/1/dir/var/data/f; busybox pwd; cat ../low/a ../low/b ../low/g
+	[ ../low/f -ef ../low/g ]; echo "the same $?"; grep -c " /at/1/dir/var/data " /proc/mounts' \
+	'.mounts += [{destination: "/at/1/dir", type: "overlay", source: "overlay", options: (["lowerdir=\($ov)/low3", "upperdir=\($ov)/up", "workdir=\($ov)/work"] + $more)},
+	{destination: "/at/1/dir/var/data", type: "bind", source: "\($src)/dir", options: ["bind"]}]' \
+	--arg ov "$T/ov" --arg src "$src" --argjson more "$([ "$UID_NOW" = 0 ] && echo '[]' || echo '["userxattr"]')"
+RESET='mapped rm -rf "$T/ov/up" "$T/ov/work"; mkdir "$T/ov/up" "$T/ov/work"' run_both
+same "an overlay: what is copied up stays the same file"
+
 done_testing
