@@ -289,6 +289,9 @@ int fs_fd_reserve_locked(struct fs_server *fs, size_t n) MUST_CHECK;
 
 /* fs_ops_lock.c */
 void fs_lock_drop_owner(struct fs_server *fs, struct fs_inode *inode, uint64_t owner);
+
+/* The handle @fh is being closed: the locks go that were last changed through it. */
+void fs_lock_drop_handle(struct fs_server *fs, struct fs_inode *inode, uint64_t fh);
 /* Drop a list of locks that nobody else knows any more. NULL is fine. */
 void fs_lock_free(struct fs_server *fs, struct fs_lock *list);
 

@@ -8,7 +8,8 @@
  * one process, so each (inode, owner) gets an open file description of its own and locks by
  * F_OFD_SETLK: owners conflict with each other and with the host as they should. Closing the
  * description is what close() by the owner means (FLUSH). flock() belongs to the open file, which
- * the handle's descriptor is.
+ * the handle's descriptor is. An OFD lock of the guest's comes with an owner that no FLUSH will name: it goes
+ * with the handle that it was set through (RELEASE), by which time FLUSH has dropped those of processes.
  *
  * Nothing ever blocks here: a waiting request is answered FS_RETRY and comes back.
  *
@@ -33,6 +34,7 @@ struct range {
 struct fs_lock {
 	struct fs_lock *next; /* of the inode */
 	uint64_t owner;
+	uint64_t fh;  /* of the last change */
 	uint32_t pid; /* who locked last, for GETLK of others */
 	uint32_t refs;
 	int fd;
@@ -71,21 +73,35 @@ void fs_lock_free(struct fs_server *fs, struct fs_lock *list)
 	}
 }
 
-void fs_lock_drop_owner(struct fs_server *fs, struct fs_inode *inode, uint64_t owner)
+/* Take an entry out of the list: *@owner's, or without @owner one that was last changed through @fh. Return: it, or NULL. */
+static struct fs_lock *take(struct fs_server *fs, struct fs_inode *inode, const uint64_t *owner, uint64_t fh)
 {
 	struct fs_lock *found = NULL;
 
 	(void)pthread_mutex_lock(&fs->lock);
 	for (struct fs_lock **p = &inode->locks; *p; p = &(*p)->next) {
-		if ((*p)->owner == owner) {
-			found = *p;
-			*p = found->next;
-			found->next = NULL;
-			break;
-		}
+		if (owner ? (*p)->owner != *owner : (*p)->fh != fh)
+			continue;
+		found = *p;
+		*p = found->next;
+		found->next = NULL;
+		break;
 	}
 	(void)pthread_mutex_unlock(&fs->lock);
-	fs_lock_free(fs, found);
+	return found;
+}
+
+void fs_lock_drop_owner(struct fs_server *fs, struct fs_inode *inode, uint64_t owner)
+{
+	fs_lock_free(fs, take(fs, inode, &owner, 0));
+}
+
+void fs_lock_drop_handle(struct fs_server *fs, struct fs_inode *inode, uint64_t fh)
+{
+	struct fs_lock *l;
+
+	while ((l = take(fs, inode, NULL, fh)))
+		fs_lock_free(fs, l);
 }
 
 /* Return: the held entry of @owner, or NULL. The server's lock is held. */
@@ -265,19 +281,21 @@ static int reserve(struct fs_server *fs, uint32_t more, uint32_t n)
 }
 
 /* Give @less of them back, and note who locked last: by @done, or NULL when it came to nothing. */
-static void settle(struct fs_server *fs, struct fs_lock *l, uint32_t less, const struct fuse_file_lock *done)
+static void settle(struct fs_server *fs, struct fs_lock *l, uint32_t less, const struct fuse_lk_in *done)
 {
 	(void)pthread_mutex_lock(&fs->lock);
 	fs->n_lock_ranges -= less;
-	if (done && done->type != F_UNLCK)
-		l->pid = done->pid;
+	if (done && done->lk.type != F_UNLCK) {
+		l->pid = done->lk.pid;
+		l->fh = done->fh;
+	}
 	(void)pthread_mutex_unlock(&fs->lock);
 }
 
 /* Context: l->turn held. */
-static int set_range(struct fs_server *fs, struct fs_lock *l, const struct fuse_file_lock *in, struct flock *fl)
+static int set_range(struct fs_server *fs, struct fs_lock *l, const struct fuse_lk_in *in, struct flock *fl)
 {
-	const struct range wish = { in->start, in->end, in->type };
+	const struct range wish = { in->lk.start, in->lk.end, in->lk.type };
 	struct range *now = malloc((l->n_ranges + 2) * sizeof(*now));
 	uint32_t n, more, less;
 	int ret;
@@ -324,7 +342,7 @@ static int set_posix(struct fs_req *r)
 			return ret;
 	}
 	(void)pthread_mutex_lock(&l->turn);
-	ret = set_range(r->fs, l, &in->lk, &fl);
+	ret = set_range(r->fs, l, in, &fl);
 	(void)pthread_mutex_unlock(&l->turn);
 	lock_put(r->fs, l);
 	return ret == -EACCES ? -EAGAIN : ret;

@@ -16,6 +16,7 @@ import socket
 import stat
 import struct
 import sys
+import time
 import zlib
 try:
     import fcntl
@@ -385,6 +386,17 @@ def locks():
             fcntl.fcntl(f, fcntl.F_OFD_SETLK, struct.pack("hhqqi4x", kind, 0, 0, 0, 0))
             return "granted"
         say("OFD lock: exclusive", lambda: (ofd(fd, fcntl.F_WRLCK), ofd(os.open("lk", os.O_RDWR), fcntl.F_WRLCK))[1])
+        other = os.open("lk", os.O_RDWR)
+        os.close(fd)
+
+        def in_time():
+            for _ in range(100):
+                try:
+                    return ofd(other, fcntl.F_WRLCK)
+                except OSError:
+                    time.sleep(0.05)
+            return "never"
+        say("OFD lock: gone with its file", in_time)
 
 
 def special():

@@ -84,7 +84,7 @@ static void test_locks(uint64_t dir)
 	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 12, .l_len = 1 };
 	uint64_t node = 0, fh = 0, unique;
 	struct fuse_interrupt_in intr;
-	struct fuse_open_out o;
+	struct fuse_open_out o, two;
 	struct fuse_lk_out lk;
 	int fd;
 
@@ -127,6 +127,10 @@ static void test_locks(uint64_t dir)
 	is_int(flock(fd, LOCK_SH | LOCK_NB), -1, "the host sees it");
 	is_int(guest_release(&g, FUSE_RELEASE, node, fh), 0, "RELEASE");
 	is_int(do_lock(FUSE_SETLK, node, o.fh, 1, F_WRLCK, FUSE_LK_FLOCK), 0, "drops it");
+	is_int(guest_open(&g, FUSE_OPEN, node, O_RDWR, &two), 0, "OPEN once more");
+	is_int(do_lock(FUSE_SETLK, node, two.fh, 4, F_WRLCK, 0), 0, "an open file locks (OFD)");
+	is_int(do_lock(FUSE_SETLK, node, o.fh, 3, F_WRLCK, 0), -EAGAIN, "owner 3 can't");
+	is_int(guest_release(&g, FUSE_RELEASE, node, two.fh), 0, "its RELEASE, without FLUSH");
 	is_int(do_lock(FUSE_SETLK, node, o.fh, 3, F_WRLCK, 0), 0, "owner 3 locks");
 	is_int(guest_release(&g, FUSE_RELEASE, node, o.fh), 0, "the last RELEASE without FLUSH");
 	fl.l_type = F_WRLCK;
