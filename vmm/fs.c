@@ -246,6 +246,18 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 	return finish(&r, op, ret);
 }
 
+void fs_refuse(struct chain *c, int error)
+{
+	struct fuse_out_header out = { .len = sizeof(out), .error = error };
+	struct fuse_in_header in;
+
+	if (chain_get(c, &in, sizeof(in)) < 0)
+		return;
+	out.unique = in.unique;
+	if (chain_put(c, &out, sizeof(out)) < 0)
+		return; /* no room for an answer: it gets none */
+}
+
 /* --- session --- */
 
 static int op_init(struct fs_req *r)

@@ -72,4 +72,7 @@ enum fs_result {
  */
 enum fs_result fs_serve(struct fs_server *fs, struct chain *c);
 
+/* Answer a rewound chain with @error, a negative errno, instead of serving it again. */
+void fs_refuse(struct chain *c, int error);
+
 #endif

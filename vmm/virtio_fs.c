@@ -20,13 +20,15 @@
  */
 #include "vmm/virtio_fs.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define FS_POOL 48u	    /* cap: requests in hand; more than vCPUs, so that the worker has one of them */
-#define FS_MAX_RETRY 512u   /* cap: requests waiting for a lock, as many as the ring has entries */
+#define FS_MAX_RETRY 448u   /* cap: requests waiting for a lock; the ring's other entries are for those that unlock */
 #define FS_RETRY_MS 5	    /* how often a waiting lock is tried */
 #define FS_LARGE (256u << 10) /* bytes of a transfer that the worker takes */
 #define FS_STACK_BYTES (256u << 10)
@@ -52,6 +54,7 @@ struct virtio_fs {
 	struct fs_job **todo_end;
 	struct fs_job *retry;	 /* waiting for locks */
 	unsigned n_retry;
+	int64_t retried_ms;	 /* when they were tried last, by the monotonic clock */
 };
 
 static struct fs_job *take_idle(struct virtio_fs *vf)
@@ -73,6 +76,20 @@ static void give_back(struct virtio_fs *vf, struct fs_job *job)
 	vf->idle = job;
 }
 
+/*
+ * Linux sends the parts of a direct write all at once. To the end of a file they must get there in their order, so the
+ * worker takes all of them: what is served on a vCPU would overtake. (Linux has the argument in a buffer of its own.)
+ */
+static bool appends_in_parts(const struct chain *c)
+{
+	struct fuse_write_in in;
+
+	if (c->n_out < 2 || c->iov[0].iov_len != sizeof(struct fuse_in_header) || c->iov[1].iov_len < sizeof(in))
+		return false;
+	memcpy(&in, c->iov[1].iov_base, sizeof(in));
+	return (in.flags & O_APPEND) != 0 && (in.flags & O_DIRECT) != 0;
+}
+
 /* Only for the choice of thread: the server reads the header again for itself. */
 static bool may_take_long(const struct chain *c)
 {
@@ -89,8 +106,11 @@ static bool may_take_long(const struct chain *c)
 	case FUSE_SETLKW:
 	case 50: /* FUSE_SYNCFS */
 		return true;
-	case FUSE_READ:
 	case FUSE_WRITE:
+		if (appends_in_parts(c))
+			return true;
+		__attribute__((fallthrough));
+	case FUSE_READ:
 		return c->out_left + c->in_left >= FS_LARGE;
 	default:
 		return false;
@@ -122,14 +142,11 @@ static void serve(struct virtio_fs *vf, struct fs_job *job)
 	(void)pthread_mutex_lock(&vf->dev.lock);
 	if (--vf->in_service == 0 && vf->dev.resetting)
 		(void)pthread_cond_broadcast(&vf->served);
-	if (r == FS_RETRY && job->generation == vf->dev.generation &&
-	    vf->n_retry == FS_MAX_RETRY) {
-		virtio_broken(&vf->dev, "more waiting requests than the ring has entries");
-		give_back(vf, job);
-		return;
-	}
-	if (r == FS_RETRY && job->generation == vf->dev.generation) {
+	if (r == FS_RETRY)
 		chain_rewind(&job->chain);
+	if (r == FS_RETRY && vf->n_retry >= FS_MAX_RETRY) {
+		fs_refuse(&job->chain, -ENOLCK);
+	} else if (r == FS_RETRY && job->generation == vf->dev.generation) {
 		job->next = vf->retry;
 		vf->retry = job;
 		vf->n_retry++;
@@ -204,6 +221,21 @@ static void try_again(struct virtio_fs *vf)
 	}
 }
 
+static bool retry_is_due(struct virtio_fs *vf)
+{
+	struct timespec now;
+	int64_t ms;
+
+	if (!vf->retry)
+		return false;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (ms - vf->retried_ms < FS_RETRY_MS)
+		return false;
+	vf->retried_ms = ms;
+	return true;
+}
+
 static void wait_for_work(struct virtio_fs *vf)
 {
 	struct timespec until;
@@ -240,8 +272,10 @@ static void *fs_main(void *arg)
 			serve(vf, job);
 		} else {
 			wait_for_work(vf);
-			try_again(vf);
 		}
+		/* however much there is to do: somebody may have unlocked long ago */
+		if (retry_is_due(vf))
+			try_again(vf);
 		/* requests that found no idle job wait in the ring */
 		vf->more = false;
 		for (unsigned q = 0; q < vf->dev.ops->nqueues; q++)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_virtio_fs - who serves requests, for how long, and what a reset waits for. The server is a fake. */
 #include <fcntl.h>
+#include <linux/fuse.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
@@ -19,8 +20,11 @@
 #define RING 512u
 #define REQUESTS 1u
 #define OP_LOOKUP 1u
+#define OP_WRITE 16u
 #define OP_FSYNC 20u
+#define OP_SETLKW 33u
 #define TURN 64u
+#define MOST_WAITING 448u
 
 static struct memory mem;
 static struct virtio_dev *dev;
@@ -30,21 +34,51 @@ static atomic_int feed;    /* requests that the fake guest still adds while it i
 static atomic_bool hold;   /* the next service waits in the server */
 static atomic_bool inside; /* a service is in the server */
 static atomic_bool reset_done;
+static atomic_bool locked; /* who waits for a lock goes on waiting */
+static atomic_uint granted, refused;
+static atomic_bool by_worker; /* the last one was served by the device's own thread */
+static pthread_t driver;
 static sem_t entered, leave;
 
-static void offer(void)
+static void offer_at(uint16_t desc)
 {
 	uint16_t slot = avail % RING;
 
-	memcpy(mem.base + AVAIL + 4 + 2ull * slot, &(uint16_t){0}, 2);
+	memcpy(mem.base + AVAIL + 4 + 2ull * slot, &desc, 2);
 	avail++;
 	__atomic_store_n((uint16_t *)(void *)(mem.base + AVAIL + 2), avail, __ATOMIC_RELEASE);
+}
+
+static void offer(void)
+{
+	offer_at(0);
+}
+
+static uint32_t opcode_of(const struct chain *c)
+{
+	uint32_t opcode;
+
+	memcpy(&opcode, (const uint8_t *)c->iov[0].iov_base + 4, sizeof(opcode));
+	return opcode;
+}
+
+void fs_refuse(struct chain *c, int error)
+{
+	(void)c;
+	(void)error;
+	atomic_fetch_add(&refused, 1);
 }
 
 enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 {
 	(void)fs;
-	(void)c;
+	atomic_store(&by_worker, !pthread_equal(pthread_self(), driver));
+	if (opcode_of(c) == OP_SETLKW) {
+		if (atomic_load(&locked))
+			return FS_RETRY;
+		atomic_fetch_add(&granted, 1);
+		return FS_NO_REPLY;
+	}
 	atomic_store(&inside, true);
 	if (atomic_exchange(&hold, false)) {
 		(void)sem_post(&entered);
@@ -68,19 +102,32 @@ static void reg(uint32_t offset, uint32_t v)
 	virtio_mmio_write(dev, offset, &v, sizeof(v));
 }
 
-static void make_live(uint32_t opcode)
+/* Descriptor @i: @len bytes of a page of its own, and then descriptor @next, or 0. Return: the bytes. */
+static uint8_t *describe(unsigned i, uint32_t len, uint16_t next)
 {
-	uint32_t head[10] = {40, opcode};
-	uint8_t d[16] = {0};
-	uint64_t at = BUF;
-	uint32_t len = sizeof(head);
+	uint8_t *d = mem.base + DESC + 16ull * i;
+	uint64_t at = BUF + 0x1000ull * i;
+	uint16_t flags = next ? 1 : 0; /* VIRTQ_DESC_F_NEXT */
 
-	reg(0x70, 0); /* what is still under way goes nowhere */
-	memset(mem.base + DESC, 0, 0x10000);
-	memcpy(mem.base + BUF, head, sizeof(head));
 	memcpy(d, &at, 8);
 	memcpy(d + 8, &len, 4);
-	memcpy(mem.base + DESC, d, sizeof(d));
+	memcpy(d + 12, &flags, 2);
+	memcpy(d + 14, &next, 2);
+	return mem.base + at;
+}
+
+static void describe_request(unsigned i, uint32_t opcode, uint16_t next)
+{
+	const uint32_t head[10] = {40, opcode};
+
+	memcpy(describe(i, sizeof(head), next), head, sizeof(head));
+}
+
+static void make_live(uint32_t opcode)
+{
+	reg(0x70, 0); /* what is still under way goes nowhere */
+	memset(mem.base + DESC, 0, 0x10000);
+	describe_request(0, opcode, 0);
 	avail = 0;
 	reg(0x70, 3);
 	reg(0x24, 1);
@@ -160,6 +207,65 @@ static void test_reset(void)
 	is_int(mem.base[USED + 2], 1, "reset: and answered");
 }
 
+/* Who waits for a lock keeps an entry of the ring: not all of them, or nobody could unlock. */
+static void test_waiting(void)
+{
+	make_live(OP_SETLKW);
+	atomic_store(&locked, true);
+	for (unsigned i = 0; i < MOST_WAITING + 2; i++)
+		offer();
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	while (atomic_load(&refused) < 2)
+		(void)usleep(1000);
+	(void)usleep(50000);
+	is_int(atomic_load(&refused), 2, "waiting: beyond the cap they are refused");
+	is_int(atomic_load(&granted), 0, "waiting: the others wait");
+	atomic_store(&locked, false);
+	while (atomic_load(&granted) < MOST_WAITING)
+		(void)usleep(1000);
+	ok(true, "waiting: and get it in the end");
+}
+
+/* One waits for a lock, and the worker has something to do all the time. */
+static void test_busy(void)
+{
+	make_live(OP_FSYNC);
+	describe_request(1, OP_SETLKW, 0);
+	atomic_store(&locked, true);
+	atomic_store(&granted, 0);
+	offer_at(1);
+	atomic_store(&feed, INT32_MAX);
+	offer();
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	(void)usleep(50000);
+	atomic_store(&locked, false);
+	for (unsigned ms = 0; ms < 20000 && atomic_load(&granted) == 0; ms++)
+		(void)usleep(1000);
+	is_int(atomic_load(&granted), 1, "busy: a lock that is free is found all the same");
+	atomic_store(&feed, 0);
+}
+
+static bool worker_takes(uint32_t flags)
+{
+	struct fuse_write_in in = {.flags = flags};
+	unsigned before;
+
+	make_live(OP_WRITE);
+	describe_request(0, OP_WRITE, 1);
+	memcpy(describe(1, sizeof(in), 0), &in, sizeof(in));
+	before = atomic_load(&served);
+	offer();
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	wait_served(before + 1);
+	return atomic_load(&by_worker);
+}
+
+static void test_append(void)
+{
+	ok(!worker_takes(0) && !worker_takes(O_APPEND) && !worker_takes(O_DIRECT), "small writes are served at once");
+	ok(worker_takes(O_APPEND | O_DIRECT), "but parts of one that appends, in their order");
+}
+
 int main(void)
 {
 	struct err e;
@@ -172,7 +278,11 @@ int main(void)
 	(void)sem_init(&leave, 0, 0);
 	dev = virtio_fs_new(&mem, NULL, "tag");
 	dev->irq_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	driver = pthread_self();
 	test_turn();
 	test_reset();
+	test_waiting();
+	test_busy();
+	test_append();
 	_exit(tap_done() | fflush(stdout)); /* the worker never ends */
 }
