@@ -1147,6 +1147,46 @@ static void test_exec_order(void)
 	(void)close(proxy);
 }
 
+/* The guest's close ends by itself after some seconds, with a reader of the output that takes longer. */
+static void test_exec_slow_reader(void)
+{
+	int a, b, proxy, r, w;
+	struct hdr h;
+
+	pair(&a, &b);
+	make_pipe(&r, &w, true);
+	begin(a, a);
+	(void)fcntl(w, F_SETFL, O_NONBLOCK);
+	if (open_exec(EXEC_PORT, &proxy, w) < 0 || !answered(REQUEST, EXEC_PORT, RESPONSE) ||
+	    !answered(REQUEST, EXEC_PORT + 2, RESPONSE))
+		abort();
+	pattern(scratch, 100000, 0);
+	say_at(EXEC_PORT + 2, scratch, 100000);
+	say_at(EXEC_PORT, "exited", 6);
+	for (unsigned i = 0; i < 2; i++) {
+		h = make(SHUTDOWN, EXEC_PORT + 2 * i, 0);
+		h.flags = 3;
+		send_raw(&h, NULL, 0);
+		h = make(RST, EXEC_PORT + 2 * i, 0);
+		send_raw(&h, NULL, 0);
+	}
+	(void)turn();
+	is_int(slurp(proxy, scratch, 6), 0, "exec: a guest that has given up, and the status still waits");
+	for (size_t sum = 0, n = 1; sum < 100000 && n > 0; sum += n) {
+		n = slurp(r, scratch, sizeof(scratch));
+		(void)turn();
+		if (sum + n == 100000)
+			ok(true, "exec: all of the output");
+	}
+	is_int(slurp(proxy, scratch, 6), 6, "exec: then the status");
+	(void)turn();
+	ok(read(r, scratch, 1) == 0 && read(proxy, scratch, 1) == 0, "exec: and both are closed");
+	end();
+	(void)close(b);
+	(void)close(r);
+	(void)close(proxy);
+}
+
 static void test_exec_end(void)
 {
 	int a, b, proxy, r, w;
@@ -1316,6 +1356,7 @@ int main(void)
 	test_much_in(false);
 	test_exec_connect();
 	test_exec_order();
+	test_exec_slow_reader();
 	test_exec_end();
 	test_exec_duplex();
 	test_exec_many();
