@@ -137,7 +137,11 @@ refuses "a hook that hangs" "config.json: hooks.createRuntime\[0\]: .*/hook.: ki
 bundle stopped "$DEFS .hooks = {prestart: [hook(\"one\"; [\"hang\"])], poststop: [hook(\"two\"; [])]}" \
 	--arg t "$T" --arg log "$T/stopped.log" --arg mnt x --arg id x --arg state x
 new_id
-LIMIT=2 rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>"$T/err"
+"$RT" create --bundle "$B" "$ID" </dev/null >/dev/null 2>"$T/err" &
+creator=$!
+until_true 60 has_text "$T/stopped.log" 'one directory'
+kill "$creator"
+wait "$creator"
 is "$(cat "$T/err"; order "$T/stopped.log"; ls "$STATE")" "coracle: create \`$ID\`: config.json: hooks.prestart[0]: \"$T/hook\": killed: interrupted by SIGTERM
 one two" "a hook that hangs, and a signal to create"
 hooked "timeout" '.hooks = {startContainer: [inside("one"; ["hang"]) | .timeout = 1]}'
