@@ -37,11 +37,6 @@ static inline int inet_own_name(int fd, struct inet_addr *a, uint32_t *n)
 	return (int)sys_call3(__NR_getsockname, fd, (long)a, (long)n);
 }
 
-static inline int inet_set(int fd, int level, int option, const void *value, uint32_t n)
-{
-	return (int)sys_call5(__NR_setsockopt, fd, level, option, (long)value, (long)n);
-}
-
 static inline long inet_recv_from(int fd, void *buf, size_t n, struct inet_addr *a, uint32_t *len)
 {
 	return sys_call(__NR_recvfrom, fd, (long)buf, (long)n, SYS_MSG_DONTWAIT, (long)a, (long)len);

@@ -5,6 +5,17 @@
 #include "guest-init/str.h"
 #include "guest-init/sys.h"
 
+/*
+ * The host's side answers when it has time, and stands still now and then: a slow disk, a frozen cgroup. By default a
+ * connection is given up after 2 s, and then nobody on the host may hear of it (net/vmw_vsock/af_vsock.c).
+ */
+static int wait_long(int fd)
+{
+	static const int64_t limit[2] = {600, 0}; /* a timeval */
+
+	return sys_set_option(fd, SYS_AF_VSOCK, SYS_SO_VM_SOCKETS_CONNECT_TIMEOUT, limit, sizeof(limit));
+}
+
 int link_dial(uint32_t port, uint32_t from)
 {
 	struct sys_sockaddr_vm to = {
@@ -22,7 +33,9 @@ int link_dial(uint32_t port, uint32_t from)
 
 	if (fd < 0)
 		return fd;
-	rc = from == 0 ? 0 : sys_bind(fd, &self, sizeof(self));
+	rc = wait_long(fd);
+	if (rc == 0 && from != 0)
+		rc = sys_bind(fd, &self, sizeof(self));
 	if (rc == 0)
 		rc = sys_connect(fd, &to);
 	if (rc < 0 && rc != -EINPROGRESS) {

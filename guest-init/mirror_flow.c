@@ -35,7 +35,7 @@ static void let_go(struct flow *f, bool abort)
 	static const int now[2] = {1, 0}; /* struct linger: on, no seconds */
 
 	if (f->fd >= 0 && abort && !f->udp)
-		inet_set(f->fd, SYS_SOL_SOCKET, SYS_SO_LINGER, now, sizeof(now));
+		sys_set_option(f->fd, SYS_SOL_SOCKET, SYS_SO_LINGER, now, sizeof(now));
 	if (f->fd >= 0)
 		sys_close(f->fd);
 	if (f->ring != NULL)
@@ -191,7 +191,7 @@ void flow_accept(struct mirror *m, struct port *p)
 			sys_close(fd);
 			continue;
 		}
-		inet_set(fd, SYS_IPPROTO_TCP, SYS_TCP_NODELAY, &yes, sizeof(yes));
+		sys_set_option(fd, SYS_IPPROTO_TCP, SYS_TCP_NODELAY, &yes, sizeof(yes));
 		f->fd = fd;
 		addr_from_inet(&name, MIRROR_TCP, &f->to);
 	}
@@ -420,7 +420,7 @@ static int dial(struct mirror *m, const struct mirror_addr *asked)
 	if (fd < 0)
 		return fd;
 	if (to.protocol == MIRROR_TCP)
-		inet_set(fd, SYS_IPPROTO_TCP, SYS_TCP_NODELAY, &yes, sizeof(yes));
+		sys_set_option(fd, SYS_IPPROTO_TCP, SYS_TCP_NODELAY, &yes, sizeof(yes));
 	n = addr_to_inet(&to, &name);
 	rc = sys_connect_to(fd, &name, n);
 	if (rc == 0 || rc == -EINPROGRESS)

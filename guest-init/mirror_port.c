@@ -95,9 +95,9 @@ static int listen_at(const struct mirror_addr *a)
 
 	/* not for UDP: two sockets would share the address */
 	if (rc == 0 && tcp)
-		rc = inet_set(fd, SYS_SOL_SOCKET, SYS_SO_REUSEADDR, &yes, sizeof(yes));
+		rc = sys_set_option(fd, SYS_SOL_SOCKET, SYS_SO_REUSEADDR, &yes, sizeof(yes));
 	if (rc == 0 && a->family == MIRROR_V6)
-		rc = inet_set(fd, SYS_IPPROTO_IPV6, SYS_IPV6_V6ONLY, &v6only, sizeof(v6only));
+		rc = sys_set_option(fd, SYS_IPPROTO_IPV6, SYS_IPV6_V6ONLY, &v6only, sizeof(v6only));
 	if (rc == 0)
 		rc = sys_bind(fd, &name, n);
 	if (rc == 0 && tcp)

@@ -28,6 +28,7 @@
 #define SYS_AF_INET6 10
 #define SYS_AF_NETLINK 16
 #define SYS_AF_VSOCK 40
+#define SYS_SO_VM_SOCKETS_CONNECT_TIMEOUT 6 /* a struct timeval (linux/vm_sockets.h) */
 #define SYS_SOCK_STREAM 1
 #define SYS_SOCK_DGRAM 2
 #define SYS_SOCK_RAW 3
@@ -321,6 +322,11 @@ static inline int sys_socket(int domain, int type)
 static inline int sys_netlink(int protocol)
 {
 	return (int)sys_call3(__NR_socket, SYS_AF_NETLINK, SYS_SOCK_RAW | SYS_SOCK_CLOEXEC, protocol);
+}
+
+static inline int sys_set_option(int fd, int level, int option, const void *value, uint32_t n)
+{
+	return (int)sys_call5(__NR_setsockopt, fd, level, option, (long)value, (long)n);
 }
 
 static inline int sys_connect(int fd, const struct sys_sockaddr_vm *to)
