@@ -246,6 +246,9 @@ static void reader_gone(struct vsock_conn *c)
 	c->ring_n = 0;
 	drop_stream(c, &c->out, &c->out_ev);
 	c->shutdown |= SHUT_F_RECEIVE;
+	/* and where nothing comes from us either it is over: a guest that only listens hears of nothing less */
+	if (c->in.fd < 0)
+		c->shutdown |= SHUT_F_SEND;
 	if (c->state == CONN_OPEN)
 		c->tell |= TELL_SHUTDOWN; /* else on_request() will */
 }

@@ -98,6 +98,10 @@ script sigpipe 'yes; echo $? >/tmp/status; exit 9'
 new_id
 rt run -b "$B" "$ID" </dev/null 2>"$T/err" | head -c 4 >"$T/out"
 is "${PIPESTATUS[0]} $(cat "$T/rootfs/tmp/status") $(xargs <"$T/out")" "9 141 y y" "the reader is gone: SIGPIPE inside"
+script gone 'trap "" PIPE; echo one; sleep 3; echo two 2>/dev/null || touch /tmp/gone; exit 9'
+new_id
+rt run -b "$B" "$ID" </dev/null 2>"$T/err" | head -n 1 >"$T/out"
+is "${PIPESTATUS[0]} $(ls "$T/rootfs/tmp/gone") $(xargs <"$T/out")" "9 $T/rootfs/tmp/gone one" "the reader is gone: the first write fails"
 script background '(sleep 10; echo late) & echo early'
 piped_both "$T/nothing"; same "a child that outlives pid 1 writes nothing more"
 

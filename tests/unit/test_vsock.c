@@ -633,7 +633,7 @@ static void test_reader_gone(void)
 		abort();
 	(void)close(r);
 	(void)turn();
-	ok(expect(SHUTDOWN) && got.flags == 1, "reader gone: the guest is told at once");
+	ok(expect(SHUTDOWN) && got.flags == 3, "reader gone: the guest is told at once");
 	for (unsigned i = 0; i < 100; i++)
 		write_guest(scratch, 4096);
 	while (next())
@@ -653,7 +653,7 @@ static void test_reader_gone(void)
 	(void)turn();
 	while (next() && got.op == UPDATE)
 		;
-	ok(got.op == SHUTDOWN && got.flags == 1 && got.fwd_cnt == BUFFER,
+	ok(got.op == SHUTDOWN && got.flags == 3 && got.fwd_cnt == BUFFER,
 	   "reader gone: ring dropped");
 	end();
 }
@@ -668,7 +668,7 @@ static void test_gone_before(void)
 	begin(-1, w);
 	ok(quiet(), "gone before: nothing is said to nobody");
 	ok(open_port(), "gone before: connect");
-	ok(expect(SHUTDOWN) && got.flags == 1, "gone before: the guest's writes shall fail");
+	ok(expect(SHUTDOWN) && got.flags == 3, "gone before: the guest's writes shall fail");
 	end();
 }
 
