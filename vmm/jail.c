@@ -142,8 +142,7 @@ static int empty_root(struct err *e)
 /* What a file server for several owners needs, and nothing that reaches beyond files. */
 static int keep_file_capabilities(struct err *e)
 {
-	static const unsigned keep[] = { CAP_CHOWN,  CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
-					 CAP_FOWNER, CAP_FSETID,       CAP_SETFCAP };
+	static const unsigned keep[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_FSETID, CAP_SETFCAP };
 
 	if (capng_get_caps_process() < 0)
 		return err_set(e, EPERM, "jail: read capabilities");

@@ -92,6 +92,8 @@ new_id
 rt create --bundle "$B" "$ID" </dev/null >"$T/rt.out" 2>"$T/rt.err"
 rt start "$ID"
 vmm=$(pgrep -x coracle-vmm -P "$(rt state "$ID" | jq .pid)")
+is "$(sed -n 's/^Cap[PE].*:.//p; s/^CapBnd:.//p; s/^NoNewPrivs:.//p' "/proc/$vmm/status" | xargs)" \
+	"000000008000001b 000000008000001b 000000008000001b 1" "the machine's capabilities: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETFCAP"
 rss() { awk '/RssAnon/ { print int($2 / 1024) }' "/proc/$vmm/status"; }
 until_true 180 [ -e "$T/rootfs/full" ]
 ok $? "balloon: 200 MB are in use" || detail
