@@ -130,7 +130,7 @@ static int run_foreground(const struct request *q, struct container_process *p,
 	if (d->fd < 0)
 		return status;
 	explain(d);
-	if (!q->keep && container_delete(d, true, &e) < 0 && e.code != ENOENT)
+	if (!q->keep && container_delete(d, true, &e) < 0)
 		log_warn("delete `%s`: %s", q->o.id, e.msg);
 	return status;
 }

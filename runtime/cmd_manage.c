@@ -147,9 +147,9 @@ int cmd_delete(const struct globals *g, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	r = open_container(g, argv[optind], &m, &e);
+	if (r == -ENOENT && m.force)
+		return 0;
 	if (r == 0)
 		r = container_delete(&m.d, m.force, &e);
-	if (r == -ENOENT && m.force)
-		r = 0;
 	return finish(&m, argv[optind], r, &e);
 }

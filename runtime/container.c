@@ -770,8 +770,8 @@ int container_delete(struct statedir *d, bool force, struct err *e)
 	enum oci_status s;
 	int rc = statedir_hold(d, e);
 
-	if (rc < 0)
-		return rc;
+	if (rc < 0) /* another has deleted it: with force that is what was wanted */
+		return force && rc == -ENOENT ? 0 : rc;
 	rc = statedir_read(d, &r, e);
 	if (rc < 0 && !force)
 		return rc;

@@ -248,14 +248,10 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 
 void fs_refuse(struct chain *c, int error)
 {
-	struct fuse_out_header out = { .len = sizeof(out), .error = error };
-	struct fuse_in_header in;
+	struct fs_req r = { .c = c };
 
-	if (chain_get(c, &in, sizeof(in)) < 0)
-		return;
-	out.unique = in.unique;
-	if (chain_put(c, &out, sizeof(out)) < 0)
-		return; /* no room for an answer: it gets none */
+	if (chain_get(c, &r.h, sizeof(r.h)) < 0 || put_header(&r, error, 0) < 0)
+		return; /* nothing to name, or no room for an answer: it gets none */
 }
 
 /* --- session --- */

@@ -106,8 +106,7 @@ static void set_identity(struct fs_inode *i, const struct statx *stx)
 
 static bool same_number(const struct fs_inode *i, const struct statx *stx)
 {
-	return i->ino == stx->stx_ino && i->dev == fs_stx_dev(stx) && i->mnt == stx->stx_mnt_id &&
-	       i->type == (stx->stx_mode & S_IFMT);
+	return i->ino == stx->stx_ino && i->dev == fs_stx_dev(stx) && i->mnt == stx->stx_mnt_id;
 }
 
 static bool same_birth(int64_t sec, uint32_t nsec, const struct statx *stx)
@@ -128,7 +127,7 @@ static bool same_object(struct fs_server *fs, const struct fs_inode *i, const st
 	bool links = i->type != S_IFDIR && stx->stx_nlink > 1;
 	struct statx now;
 
-	if (!same_number(i, stx))
+	if (!same_number(i, stx) || i->type != (stx->stx_mode & S_IFMT))
 		return false;
 	if (same_birth(i->btime_sec, i->btime_nsec, stx) && !(overlay && links))
 		return true;
@@ -145,8 +144,7 @@ static struct fs_inode *find_locked(struct fs_server *fs, uint32_t share, const 
 
 	for (i = fs->bucket[hash_of(fs, share, fs_stx_dev(stx), stx->stx_ino)]; i; i = next) {
 		next = i->hash_next;
-		if (i->share != share || i->ino != stx->stx_ino || i->dev != fs_stx_dev(stx) ||
-		    i->mnt != stx->stx_mnt_id)
+		if (i->share != share || !same_number(i, stx))
 			continue;
 		if (same_object(fs, i, stx)) {
 			if (!same_birth(i->btime_sec, i->btime_nsec, stx))

@@ -292,6 +292,7 @@ void fs_lock_drop_owner(struct fs_server *fs, struct fs_inode *inode, uint64_t o
 
 /* The handle @fh is being closed: the locks go that were last changed through it. */
 void fs_lock_drop_handle(struct fs_server *fs, struct fs_inode *inode, uint64_t fh);
+
 /* Drop a list of locks that nobody else knows any more. NULL is fine. */
 void fs_lock_free(struct fs_server *fs, struct fs_lock *list);
 

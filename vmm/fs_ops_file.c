@@ -102,10 +102,12 @@ int fs_op_open(struct fs_req *r)
 
 int fs_op_release(struct fs_req *r)
 {
-	if (r->in.release.release_flags & FUSE_RELEASE_FLUSH && r->handle->inode)
-		fs_lock_drop_owner(r->fs, r->handle->inode, r->in.release.lock_owner);
-	if (r->handle->inode)
-		fs_lock_drop_handle(r->fs, r->handle->inode, r->in.fh);
+	struct fs_inode *inode = r->handle->inode;
+
+	if (inode && r->in.release.release_flags & FUSE_RELEASE_FLUSH)
+		fs_lock_drop_owner(r->fs, inode, r->in.release.lock_owner);
+	if (inode)
+		fs_lock_drop_handle(r->fs, inode, r->in.fh);
 	fs_handle_close(r->fs, r->handle); /* drops flock() with its descriptor */
 	return 0;
 }

@@ -142,16 +142,16 @@ static void serve(struct virtio_fs *vf, struct fs_job *job)
 	(void)pthread_mutex_lock(&vf->dev.lock);
 	if (--vf->in_service == 0 && vf->dev.resetting)
 		(void)pthread_cond_broadcast(&vf->served);
-	if (r == FS_RETRY)
+	if (r == FS_RETRY && job->generation == vf->dev.generation) {
 		chain_rewind(&job->chain);
-	if (r == FS_RETRY && vf->n_retry >= FS_MAX_RETRY) {
+		if (vf->n_retry < FS_MAX_RETRY) {
+			job->next = vf->retry;
+			vf->retry = job;
+			vf->n_retry++;
+			(void)pthread_cond_signal(&vf->work);
+			return;
+		}
 		fs_refuse(&job->chain, -ENOLCK);
-	} else if (r == FS_RETRY && job->generation == vf->dev.generation) {
-		job->next = vf->retry;
-		vf->retry = job;
-		vf->n_retry++;
-		(void)pthread_cond_signal(&vf->work);
-		return;
 	}
 	complete(vf, job);
 }

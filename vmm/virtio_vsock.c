@@ -423,14 +423,6 @@ static void on_request(struct virtio_vsock *vs, const struct vsock_hdr *h)
 	refuse(vs, h);
 }
 
-/* A guest that closes waits for our end, but not for ever (8 s in Linux). What it has said still goes to the host. */
-static void abandoned(struct vsock_conn *c)
-{
-	drop_stream(c, &c->in, &c->in_ev);
-	c->in_done = true;
-	c->tell = 0;
-}
-
 static void on_packet(struct virtio_vsock *vs, const struct vsock_hdr *h, struct chain *chain)
 {
 	struct vsock_conn *c;
@@ -450,10 +442,12 @@ static void on_packet(struct virtio_vsock *vs, const struct vsock_hdr *h, struct
 	}
 	c->peer_alloc = h->buf_alloc;
 	c->peer_fwd = h->fwd_cnt;
-	if (h->op == OP_RST && c->guest_done && c->ring_n > 0) {
-		abandoned(c);
-	} else if (h->op == OP_RST) {
-		finish(c);
+	if (h->op == OP_RST) {
+		/* who closes waits for our end, but not for ever (8 s in Linux): what it has said still goes to the host */
+		if (c->guest_done && c->ring_n > 0)
+			on_shutdown(c, SHUT_F_RECEIVE);
+		else
+			finish(c);
 		c->tell = 0;
 	} else if (h->op == OP_SHUTDOWN) {
 		on_shutdown(c, h->flags);

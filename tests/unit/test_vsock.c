@@ -1110,32 +1110,49 @@ static void test_exec_connect(void)
 	(void)close(r);
 }
 
-/* The exit status must not overtake the output, however slow its reader is. */
-static void test_exec_order(void)
+/* An exec whose channel and output the guest has connected, with the pipe @r at its end. */
+static void connect_exec(int *proxy, int *r)
 {
-	int a, b, proxy, r, w;
-	size_t sum = 0;
+	int w;
 
-	pair(&a, &b);
-	make_pipe(&r, &w, true);
-	begin(a, a);
+	make_pipe(r, &w, true);
 	(void)fcntl(w, F_SETFL, O_NONBLOCK);
-	if (open_exec(EXEC_PORT, &proxy, w) < 0 || !answered(REQUEST, EXEC_PORT, RESPONSE) ||
+	if (open_exec(EXEC_PORT, proxy, w) < 0 || !answered(REQUEST, EXEC_PORT, RESPONSE) ||
 	    !answered(REQUEST, EXEC_PORT + 2, RESPONSE))
 		abort();
+}
+
+/* It says more than the pipe holds, and its status. */
+static void say_much(void)
+{
 	pattern(scratch, 100000, 0);
 	say_at(EXEC_PORT + 2, scratch, 100000);
 	say_at(EXEC_PORT, "exited", 6);
-	is_int(slurp(proxy, scratch, 6), 0, "exec: the status waits for the output");
-	while (sum < 100000) {
-		size_t n = slurp(r, scratch, sizeof(scratch));
+}
 
-		if (n == 0)
-			break;
-		sum += n;
+/* Read it from @r. Return: how much came. */
+static size_t hear_much(int r)
+{
+	size_t sum = 0, n = 1;
+
+	for (; sum < 100000 && n > 0; sum += n) {
+		n = slurp(r, scratch, sizeof(scratch));
 		(void)turn();
 	}
-	is_int(sum, 100000, "exec: all of the output");
+	return sum;
+}
+
+/* The exit status must not overtake the output, however slow its reader is. */
+static void test_exec_order(void)
+{
+	int a, b, proxy, r;
+
+	pair(&a, &b);
+	begin(a, a);
+	connect_exec(&proxy, &r);
+	say_much();
+	is_int(slurp(proxy, scratch, 6), 0, "exec: the status waits for the output");
+	is_int(hear_much(r), 100000, "exec: all of the output");
 	is_int(slurp(proxy, scratch, 6), 6, "exec: then the status");
 	say_at(EXEC_PORT + 2, scratch, 100000);
 	say_at(EXEC_PORT, "more", 4);
@@ -1150,19 +1167,13 @@ static void test_exec_order(void)
 /* The guest's close ends by itself after some seconds, with a reader of the output that takes longer. */
 static void test_exec_slow_reader(void)
 {
-	int a, b, proxy, r, w;
+	int a, b, proxy, r;
 	struct hdr h;
 
 	pair(&a, &b);
-	make_pipe(&r, &w, true);
 	begin(a, a);
-	(void)fcntl(w, F_SETFL, O_NONBLOCK);
-	if (open_exec(EXEC_PORT, &proxy, w) < 0 || !answered(REQUEST, EXEC_PORT, RESPONSE) ||
-	    !answered(REQUEST, EXEC_PORT + 2, RESPONSE))
-		abort();
-	pattern(scratch, 100000, 0);
-	say_at(EXEC_PORT + 2, scratch, 100000);
-	say_at(EXEC_PORT, "exited", 6);
+	connect_exec(&proxy, &r);
+	say_much();
 	for (unsigned i = 0; i < 2; i++) {
 		h = make(SHUTDOWN, EXEC_PORT + 2 * i, 0);
 		h.flags = 3;
@@ -1172,12 +1183,7 @@ static void test_exec_slow_reader(void)
 	}
 	(void)turn();
 	is_int(slurp(proxy, scratch, 6), 0, "exec: a guest that has given up, and the status still waits");
-	for (size_t sum = 0, n = 1; sum < 100000 && n > 0; sum += n) {
-		n = slurp(r, scratch, sizeof(scratch));
-		(void)turn();
-		if (sum + n == 100000)
-			ok(true, "exec: all of the output");
-	}
+	is_int(hear_much(r), 100000, "exec: all of the output");
 	is_int(slurp(proxy, scratch, 6), 6, "exec: then the status");
 	(void)turn();
 	ok(read(r, scratch, 1) == 0 && read(proxy, scratch, 1) == 0, "exec: and both are closed");
@@ -1202,11 +1208,7 @@ static void test_exec_end(void)
 	(void)turn();
 	ok(answered(REQUEST, EXEC_PORT, RST), "exec: a proxy that dies before the guest has connected");
 	ok(read(r, scratch, 1) == 0, "exec: its output is closed");
-	make_pipe(&r, &w, true);
-	(void)fcntl(w, F_SETFL, O_NONBLOCK);
-	if (open_exec(EXEC_PORT, &proxy, w) < 0 || !answered(REQUEST, EXEC_PORT, RESPONSE) ||
-	    !answered(REQUEST, EXEC_PORT + 2, RESPONSE))
-		abort();
+	connect_exec(&proxy, &r);
 	h.flags = 3;
 	send_raw(&h, NULL, 0);
 	ok(expect(RST) && got.src_port == EXEC_PORT, "exec: the guest closes the channel");
