@@ -296,8 +296,9 @@ pid_t confine_clone(struct confine *c, unsigned long flags, struct err *e)
 		return go_without(c, &why, e) < 0 ? -e->code : confine_clone(c, flags, e);
 	}
 	if (errno != ENOSYS)
-		return err_sys(e, "start the container's monitor%s%s",
+		return err_sys(e, "start the container's monitor%s%s%s",
 			       flags & CLONE_NEWUSER ? " in a user namespace" : "",
+			       flags & CLONE_NEWPID ? " in a pid namespace" : "",
 			       c->dir >= 0 ? " in its cgroup" : "");
 	/* a sandbox around us that knows no clone3 */
 	pid = (pid_t)syscall(SYS_clone, flags | SIGCHLD, 0, 0, 0, 0);

@@ -311,6 +311,8 @@ static int lock_vmm(struct creation *c, struct err *e)
 
 static int spawn_monitor(const struct container_options *o, struct creation *c, struct err *e)
 {
+	unsigned long flags = (c->plan.new_userns && !c->plan.late_userns ? CLONE_NEWUSER : 0) |
+			      (c->plan.new_pidns ? CLONE_NEWPID : 0);
 	int pair[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
@@ -324,8 +326,7 @@ static int spawn_monitor(const struct container_options *o, struct creation *c, 
 	c->args.start = o->start;
 	c->args.preserved = &c->preserved;
 	/* a raw clone: glibc's fork knows no namespaces; we are single-threaded */
-	c->pid = confine_clone(
-		&c->confine, c->plan.new_userns && !c->plan.late_userns ? CLONE_NEWUSER : 0, e);
+	c->pid = confine_clone(&c->confine, flags, e);
 	if (c->pid < 0)
 		return -e->code;
 	if (c->pid == 0) {

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <linux/nsfs.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
@@ -78,6 +79,15 @@ static void find_range(const char *file, uid_t uid, struct oci_id_map *out)
 		(void)fclose(f);
 }
 
+/* A namespace that we have no rights over shows nobody its owner. */
+static bool pids_are_foreign(void)
+{
+	OWN_FD int pids = open("/proc/self/ns/pid", O_RDONLY | O_CLOEXEC);
+	OWN_FD int owner = pids < 0 ? -1 : ioctl(pids, NS_GET_USERNS);
+
+	return pids >= 0 && owner < 0 && errno == EPERM;
+}
+
 int host_facts_collect(struct host_facts *f, struct err *e)
 {
 	struct rlimit r;
@@ -91,6 +101,7 @@ int host_facts_collect(struct host_facts *f, struct err *e)
 	f->euid = geteuid();
 	f->egid = getegid();
 	f->can_mount = caps_have_sys_admin();
+	f->foreign_pids = pids_are_foreign();
 	if (!f->can_mount && access("/usr/bin/newuidmap", X_OK) == 0) {
 		find_range("/etc/subuid", f->euid, &f->sub_uids);
 		find_range("/etc/subgid", f->euid, &f->sub_gids);

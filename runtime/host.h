@@ -17,6 +17,7 @@ struct host_facts {
 	uid_t euid;
 	gid_t egid;
 	bool can_mount;	     /* CAP_SYS_ADMIN in our user namespace */
+	bool foreign_pids;   /* our pid namespace belongs to a user namespace above ours */
 	struct oci_id_map sub_uids; /* our range of /etc/subuid (host_id, size); size 0: none */
 	struct oci_id_map sub_gids;
 	char hostname[65]; /* of our uts namespace */

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "runtime/base/own.h"
+#include "runtime/base/proc.h"
 #include "runtime/idmap.h"
 #include "runtime/plan.h"
 #include "runtime/tree.h"
@@ -121,7 +122,7 @@ static int make_userns(const struct idmount *m, struct err *e)
 	char path[64];
 	int ends[2];
 	char byte;
-	pid_t pid;
+	pid_t pid, seen = 0;
 	int r, fd = -1;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
@@ -138,10 +139,12 @@ static int make_userns(const struct idmount *m, struct err *e)
 		r = err_sys(e, "fork");
 	else if (read(ends[0], &byte, 1) != 1)
 		r = err_set(e, EPERM, "make a user namespace");
+	else if ((seen = proc_published(pid)) < 0)
+		r = err_set(e, -seen, "the pid of a helper: %s", strerror(-seen));
 	else
-		r = idmap_write(pid, &maps, e);
+		r = idmap_write(seen, &maps, e);
 	(void)close(ends[0]);
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/ns/user", seen);
 	if (r == 0)
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (r == 0 && fd < 0)

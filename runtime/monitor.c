@@ -47,6 +47,7 @@
 #define MAX_CALLERS 32u
 #define EXIT_MACHINE_DIED 255
 #define VMM_GONE_MS 3000 /* its memory goes back to the host first */
+#define HELPER_GONE_MS 1000
 
 enum phase { PHASE_BOOTING, PHASE_READY, PHASE_STARTING, PHASE_RUNNING };
 
@@ -58,6 +59,8 @@ struct monitor {
 	struct net_end net_end;
 	struct launched vmm;
 	enum phase phase;
+	pid_t pid;	/* ours and the VMM's, as others see them */
+	pid_t vmm_pid;
 	int signal_fd;
 	int exit_fd;	/* exit.json: opened while we are still who owns it */
 	bool told;	/* the command that made us knows that the program runs */
@@ -76,7 +79,7 @@ struct monitor {
 
 static void report(struct monitor *m, int code, const char *text)
 {
-	struct monitor_report r = { .code = code, .vmm_pid = m->vmm.pid };
+	struct monitor_report r = { .code = code };
 
 	(void)snprintf(r.text, sizeof(r.text), "%s", text);
 	if (io_write_all(m->a->sync_fd, &r, sizeof(r)) < 0 && code == 0)
@@ -147,6 +150,8 @@ _Noreturn static void end(struct monitor *m, int code, const char *why)
 	write_exit(m, code, why);
 	if (m->vmm.pid > 0)
 		(void)kill(m->vmm.pid, SIGKILL);
+	if (m->a->plan->new_pidns)
+		net_end_stop(&m->net_end, HELPER_GONE_MS); /* the kernel won't let it outlive us */
 	_exit(code);
 }
 
@@ -480,7 +485,7 @@ static void on_kill(struct monitor *m, int fd, const struct ctl_request *req)
 static void on_pids(struct monitor *m, int fd)
 {
 	OWN_FD int caller = fd;
-	struct ctl_pids pids = { .n = m->vmm.pid > 0 ? 2 : 1, .pid = { getpid(), m->vmm.pid } };
+	struct ctl_pids pids = { .n = m->vmm.pid > 0 ? 2 : 1, .pid = { m->pid, m->vmm_pid } };
 
 	execs_pids(&m->execs, &pids);
 	if (send(caller, &pids, sizeof(pids), MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
@@ -759,6 +764,7 @@ static int join_namespaces(struct monitor *m, struct ns_joins *joins, struct err
 static int run_hooks(struct monitor *m, struct err *e)
 {
 	const struct plan *p = m->a->plan;
+	/* they are told the pid as it is where they run (runtime-spec, State) */
 	struct oci_state state = hooks_spec_state(p->spec, m->a->state->id, m->a->bundle,
 						  OCI_STATUS_CREATING, getpid());
 
@@ -817,6 +823,12 @@ static int start_net_helper(struct monitor *m, struct err *e)
 	return 0;
 }
 
+static int publish(const struct monitor *m, pid_t pid, pid_t *out, struct err *e)
+{
+	*out = m->a->plan->new_pidns ? proc_published(pid) : pid;
+	return *out < 0 ? err_set(e, -*out, "the pid that others know: /proc: %s", strerror(-*out)) : 0;
+}
+
 /* A holder has none; its streams go all the same. */
 static int start_machine(struct monitor *m, struct err *e)
 {
@@ -826,7 +838,9 @@ static int start_machine(struct monitor *m, struct err *e)
 		return -e->code;
 	net_handed_over(&m->net);
 	let_go_of_stdio(m);
-	return p->holder ? 0 : wait_until_sealed(m, e);
+	if (p->holder)
+		return 0;
+	return publish(m, m->vmm.pid, &m->vmm_pid, e) < 0 ? -e->code : wait_until_sealed(m, e);
 }
 
 static int set_up(struct monitor *m, struct err *e)
@@ -837,9 +851,11 @@ static int set_up(struct monitor *m, struct err *e)
 
 	(void)prctl(PR_SET_PDEATHSIG, 0);
 	(void)setsid();
-	a->notify.mainpid = a->plan->notify_ours ? getpid() : 0;
 	if (block_signals(m) < 0)
 		return err_sys(e, "signalfd");
+	if (publish(m, getpid(), &m->pid, e) < 0)
+		return -e->code;
+	a->notify.mainpid = a->plan->notify_ours ? m->pid : 0;
 	own_terminal(m);
 	m->exit_fd = openat(a->state->fd, "exit.json", O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (m->exit_fd < 0)

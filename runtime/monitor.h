@@ -29,7 +29,6 @@ enum monitor_stage {
 /* Monitor -> command: has the container been made, and before that what the command has to do for it. */
 struct monitor_report {
 	int32_t code; /* 0, or a positive errno */
-	int32_t vmm_pid;
 	uint32_t stage; /* enum monitor_stage; all but the last are answered by a byte */
 	char text[1024];
 };

@@ -85,3 +85,13 @@ int net_end_flush(struct net_end *end, int guest_fd, bool wait)
 	end->whole = false;
 	return io_write_all(guest_fd, end->frames, end->n * sizeof(end->frames[0]));
 }
+
+void net_end_stop(struct net_end *end, int timeout_ms)
+{
+	struct pollfd p = { .fd = end->fd };
+
+	/* it ends when it has read our end, and its socket with it */
+	if (end->fd >= 0 && shutdown(end->fd, SHUT_WR) == 0)
+		(void)poll(&p, 1, timeout_ms);
+	own_close_fd(&end->fd);
+}

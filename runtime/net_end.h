@@ -42,4 +42,7 @@ enum net_news net_end_read(struct net_end *end, struct err *e);
  */
 int net_end_flush(struct net_end *end, int guest_fd, bool wait) MUST_CHECK;
 
+/* Let the helper end what it made, and wait until it has, at most @timeout_ms. */
+void net_end_stop(struct net_end *end, int timeout_ms);
+
 #endif

@@ -96,6 +96,16 @@ static void plan_ids(struct plan *p, const struct host_facts *f)
 	p->single_id = p->n_uid_map == 1 && p->uid_map[0].size == 1;
 }
 
+/*
+ * The container's pid namespace is the guest's, and the monitor lives where create does. But an engine in
+ * a user namespace, as podman is without root, must be able to enter the published pid's (podman cp), and
+ * may not enter the host's. There the monitor gets one of its own.
+ */
+static bool plan_pids(const struct oci_spec *s, const struct host_facts *f)
+{
+	return f->can_mount && f->foreign_pids && oci_spec_ns(s, OCI_NS_PID);
+}
+
 static void plan_namespaces(struct plan *p, const struct host_facts *f)
 {
 	const struct oci_namespace *net = oci_spec_ns(p->spec, OCI_NS_NETWORK);
@@ -108,6 +118,7 @@ static void plan_namespaces(struct plan *p, const struct host_facts *f)
 		p->late_userns |= p->new_userns && p->spec->lnx.namespaces[i].path;
 	if (p->new_userns)
 		plan_ids(p, f);
+	p->new_pidns = plan_pids(p->spec, f);
 	p->new_netns = net && !net->path;
 	p->join_netns = net ? net->path : NULL;
 	p->join_netns_index = net ? (size_t)(net - p->spec->lnx.namespaces) : 0;

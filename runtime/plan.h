@@ -57,6 +57,7 @@ struct plan {
 	bool new_userns;
 	bool late_userns; /* it is made after others have been joined, by the monitor itself */
 	bool join_userns;
+	bool new_pidns; /* the monitor is the first process of one; see plan_pids() */
 	bool single_id; /* one uid and one gid mapped */
 	const struct oci_id_map *uid_map;
 	size_t n_uid_map;

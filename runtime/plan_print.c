@@ -105,6 +105,8 @@ static void print_namespaces(const struct plan *p, FILE *to)
 	print_ids(to, "gid", p->gid_map, p->n_gid_map);
 	if (p->holder)
 		(void)fprintf(to, "holder of a pod's namespaces: no machine\n");
+	if (p->new_pidns)
+		(void)fprintf(to, "pid namespace: new, for the monitor\n");
 	(void)fprintf(to, "network namespace: %s\n",
 		      p->join_netns ? p->join_netns : p->new_netns ? "new" : "the caller's");
 }

@@ -3,13 +3,17 @@
 #include "runtime/base/proc.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "runtime/base/io.h"
 #include "runtime/base/own.h"
 
 int proc_die_with(pid_t parent)
@@ -38,6 +42,25 @@ bool proc_ended(pid_t pid, int timeout_ms)
 		r = fd < 0 ? 1 : poll(&p, 1, timeout_ms);
 	while (r < 0 && errno == EINTR);
 	return r != 0;
+}
+
+pid_t proc_published(pid_t pid)
+{
+	OWN_FD int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	OWN_FREE char *info = NULL;
+	char path[64];
+	const char *line;
+	int r;
+
+	if (fd < 0)
+		return -errno;
+	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	r = io_read_file(AT_FDCWD, path, 4096, &info, NULL);
+	if (r < 0)
+		return r;
+	line = strstr(info, "\nPid:");
+	pid = line ? (pid_t)strtol(line + strlen("\nPid:"), NULL, 10) : 0;
+	return pid > 0 ? pid : -ESRCH;
 }
 
 static int by_number(const void *a, const void *b)

@@ -22,6 +22,13 @@ int proc_die_with(pid_t parent) MUST_CHECK;
  */
 bool proc_ended(pid_t pid, int timeout_ms) MUST_CHECK;
 
+/*
+ * The number by which others know @pid, ourselves or a child: the one of the pid namespace that /proc
+ * shows, where that is not ours.
+ * Return: it, or -errno.
+ */
+pid_t proc_published(pid_t pid) MUST_CHECK;
+
 /* In a child: no signal is blocked any more. Our own processes block those that they wait for. Return: 0 or -errno. */
 int proc_unblock_signals(void);
 

@@ -115,6 +115,46 @@ if [ -n "$ROOTLESS" ]; then
 		| .linux.namespaces += [{type: \"user\"}] | .linux.uidMappings = $maps | .linux.gidMappings = $maps"
 fi
 
+# An engine there enters the published pid's namespaces (podman cp), the one of pids as well, which must not be the host's.
+enters() { # PROGRAM ID
+	local bin=$1 id=$2 pid
+	"$bin" create --bundle "$B" --pid-file "$T/pid" "$id" </dev/null >"$T/started" || return
+	pid=$(cat "$T/pid")
+	echo "state: $(("$("$bin" state "$id" | jq .pid)" == pid))"
+	echo "hook: $(("$(jq .pid "$T/hook")" == pid))"
+	"$bin" start "$id"
+	until_true 60 has_text "$T/started" running
+	nsenter -t "$pid" -m -p true
+	echo "entered: $?"
+	kill -9 "$pid"
+	until_true 60 ended "$pid" 2>/dev/null
+	until_true 60 is_in_state stopped "$bin" "$id"
+	echo "killed: $?"
+	"$bin" delete "$id"
+	echo "deleted: $?"
+}
+is_in_state() { [ "$("$2" state "$3" 2>/dev/null | jq -r .status)" = "$1" ]; }
+if [ -n "$ROOTLESS" ]; then
+	script enters 'echo running; exec sleep 900' "del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != \"user\"))
+		| .hooks.createContainer = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >$T/hook\"]}]"
+	export -f enters is_in_state until_true has_text ended
+	export T B
+	for who in ref rt; do
+		new_id
+		bin=$REF
+		[ $who = ref ] || bin=$RT
+		mapped timeout 100 bash -c 'enters "$@"' - "$bin" "$ID" >"$T/$who.out" 2>"$T/$who.err"
+		echo $? >"$T/$who.rc"
+	done
+	same "the published pid, for an engine in a user namespace"
+	like "$(cat "$T/rt.out")" 'entered: 0' "its pid namespace can be entered"
+	if rt_only "ps"; then
+		mapped timeout 100 bash -c '"$1" create --bundle "$B" --pid-file "$T/pid" "$2" </dev/null >"$T/out" &&
+			for p in $("$1" ps --format json "$2" | jq ".[]"); do cat "/proc/$p/comm"; done | xargs; "$1" delete --force "$2"' - "$RT" "$ID" >"$T/ps" 2>&1
+		is "$(cat "$T/ps")" "coracle coracle-vmm" "ps shows the pids that are known there"
+	fi
+fi
+
 # ---- a pod's first container: it holds the namespaces and has no machine
 
 if rt_only "a holder"; then

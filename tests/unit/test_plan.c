@@ -26,7 +26,7 @@
 
 /* ------------------------------------------------------------------ hosts */
 
-enum host { ROOT, USER, USER_ONE_ID, FEW_FILES };
+enum host { ROOT, USER, USER_ONE_ID, FEW_FILES, NESTED };
 
 static const struct host_facts hosts[] = {
 	[ROOT] = { .can_mount = true, .cpus = 4, .nofile = 1048576 },
@@ -38,6 +38,7 @@ static const struct host_facts hosts[] = {
 		   .nofile = 1048576 },
 	[USER_ONE_ID] = { .euid = 1000, .egid = 1001, .stdin_null = true, .cpus = 1, .nofile = 4096 },
 	[FEW_FILES] = { .can_mount = true, .cpus = 4, .nofile = 700 },
+	[NESTED] = { .can_mount = true, .foreign_pids = true, .cpus = 4, .nofile = 1048576 },
 };
 
 /* ------------------------------------------------------------------ configurations */
@@ -63,6 +64,8 @@ static const struct row {
 	{ "root", ROOT, "", "", NS(NS_ROOT) },
 	{ "rootless-range", USER, "", "", NS(NS_USER) },
 	{ "rootless-one-id", USER_ONE_ID, "", "", NS(NS_USER) },
+	{ "nested", NESTED, "", "", NS(NS_ROOT) },
+	{ "nested-without-pids", NESTED, "", "", NS("{\"type\":\"mount\"}") },
 	{ "maps-given", USER, "", "",
 	  NS(NS_USER) ",\"uidMappings\":[{\"containerID\":0,\"hostID\":1000,\"size\":1},"
 		      "{\"containerID\":1,\"hostID\":100000,\"size\":1000},"
