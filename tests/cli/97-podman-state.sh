@@ -11,7 +11,8 @@ looks() {
 		$IMAGE sh -c "$LOOP"
 	until_says started with $who logs "$name"
 	echo "top: $(with $who top "$name" | head -n 1 | xargs)"
-	echo "top as ps: $(with $who top "$name" -o pid,args | grep -q 'while :' && echo yes)"
+	# with options top shows the host's side (coracle(1), Podman): the container's are seen from inside
+	echo "ps inside: $(with $who exec "$name" ps -o pid,args | grep 'while :' | xargs -n 1 2>/dev/null | head -n 1)"
 	echo "stats: $(with $who stats --no-stream --format '{{.Name}} {{.PIDs}} {{.MemLimit}}' "$name" | sed 's/-r[te][f]* [1-9][0-9]* [1-9][0-9]*$/ some/')"
 	echo "stats of memory: $(with $who stats --no-stream --format '{{.MemUsageBytes}}' "$name" | grep -c '[1-9].*iB.*/')"
 	echo "ps: $(podman ps --filter name="$name" --format '{{.State}} {{.Status}} {{.Command}}' | cut -c1-3)"
