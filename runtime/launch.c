@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launch - start coracle-vmm with its record and descriptors. */
+/* launch - start coracle-vmm with the machine's record, then tell it what its devices serve. */
 #include "runtime/launch.h"
 
 #include <errno.h>
@@ -21,7 +21,7 @@
 
 #define ATTR_MS 1000u /* how long the guest may believe what the host can change */
 
-static void fill_streams(struct vm_config *c, const struct launch *l, const struct plan *p,
+static void fill_streams(struct vm_devices *c, const struct launch *l, const struct plan *p,
 			 int guest_fd)
 {
 	c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_CONTROL,
@@ -43,36 +43,39 @@ static void fill_streams(struct vm_config *c, const struct launch *l, const stru
 								 .out_fd = l->stdio[i] };
 }
 
-static void fill_config(struct vm_config *c, const struct launch *l, const struct plan *p,
-			const struct sandbox *s, const struct net *net, int control_fd,
-			int guest_fd)
+static void fill_config(struct vm_config *c, const struct launch *l, const struct plan *p, bool single_id,
+			int control_fd)
 {
 	*c = (struct vm_config){
 		.magic = VM_CONFIG_MAGIC,
 		.version = VM_CONFIG_VERSION,
 		.memory_bytes = p->memory_bytes,
 		.vcpus = p->vcpus,
-		.flags = (s->single_id ? VM_SINGLE_ID : 0) | (l->debug ? VM_DEBUG : 0) |
+		.flags = (single_id ? VM_SINGLE_ID : 0) | (l->debug ? VM_DEBUG : 0) |
 			 (p->machine.nested ? VM_NESTED : 0),
 		.kvm_fd = l->kvm_fd,
 		.kernel_fd = l->kernel_fd,
 		.initrd_fd = l->initrd_fd,
 		.control_fd = control_fd,
 		.lock_fd = l->lock_fd,
-		.net_fd = -1,
 		.fs_max_fds = p->fs_max_fds,
 		.fs_attr_ms = ATTR_MS,
-		.n_shares = s->n_shares,
 	};
+	(void)snprintf(c->cmdline, sizeof(c->cmdline), "%s", p->cmdline);
+}
+
+static void fill_devices(struct vm_devices *d, const struct launch *l, const struct plan *p,
+			 const struct sandbox *s, const struct net *net, int guest_fd)
+{
+	*d = (struct vm_devices){ .net_fd = -1, .n_shares = s->n_shares };
 	for (uint32_t i = 0; i < s->n_shares; i++)
-		c->shares[i].fd = s->share_fds[i];
-	c->shares[0].flags = p->root_readonly ? VM_SHARE_READONLY : 0;
+		d->shares[i].fd = s->share_fds[i];
+	d->shares[0].flags = p->root_readonly ? VM_SHARE_READONLY : 0;
 	for (size_t i = 0; i < p->n_mounts; i++)
 		if (p->mounts[i].kind == PLAN_SHARE && (p->mounts[i].options.flags & MS_RDONLY))
-			c->shares[p->mounts[i].share].flags = VM_SHARE_READONLY;
-	(void)snprintf(c->cmdline, sizeof(c->cmdline), "%s", p->cmdline);
-	fill_streams(c, l, p, guest_fd);
-	net_fill_config(net, c);
+			d->shares[p->mounts[i].share].flags = VM_SHARE_READONLY;
+	fill_streams(d, l, p, guest_fd);
+	net_fill_devices(net, d);
 }
 
 static void keep_open(int fd)
@@ -110,15 +113,6 @@ static void become_vmm(const struct launch *l, const struct vm_config *c, int co
 	keep_open(c->initrd_fd);
 	keep_open(c->control_fd);
 	keep_open(c->lock_fd);
-	for (uint32_t i = 0; i < c->n_shares; i++)
-		keep_open(c->shares[i].fd);
-	keep_open(c->net_fd);
-	for (uint32_t i = 0; i < c->n_nets; i++)
-		keep_open(c->nets[i].fd);
-	for (uint32_t i = 0; i < c->n_streams; i++) {
-		keep_open(c->streams[i].in_fd);
-		keep_open(c->streams[i].out_fd);
-	}
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || (!l->debug && dup2(null, 2) < 0))
 		_exit(127);
 	(void)syscall(SYS_execveat, l->vmm_exe, "", argv, no_env, AT_EMPTY_PATH);
@@ -140,13 +134,11 @@ static int write_config(const struct vm_config *c, struct err *e)
 	return take_fd(&fd);
 }
 
-int launch_vmm(const struct launch *l, const struct plan *p, const struct sandbox *s,
-	       const struct net *net, struct launched *out, struct err *e)
+int launch_vmm(const struct launch *l, const struct plan *p, bool single_id, struct launched *out,
+	       struct err *e)
 {
 	OWN_FD int control = -1;
 	OWN_FD int control_vmm = -1;
-	OWN_FD int guest = -1;
-	OWN_FD int guest_vmm = -1;
 	OWN_FD int config = -1;
 	struct vm_config c;
 	pid_t self = getpid();
@@ -156,11 +148,7 @@ int launch_vmm(const struct launch *l, const struct plan *p, const struct sandbo
 		return err_sys(e, "socketpair");
 	control = pair[0];
 	control_vmm = pair[1];
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return err_sys(e, "socketpair");
-	guest = pair[0];
-	guest_vmm = pair[1];
-	fill_config(&c, l, p, s, net, control_vmm, guest_vmm);
+	fill_config(&c, l, p, single_id, control_vmm);
 	config = write_config(&c, e);
 	if (config < 0)
 		return config;
@@ -170,7 +158,76 @@ int launch_vmm(const struct launch *l, const struct plan *p, const struct sandbo
 	if (out->pid == 0)
 		become_vmm(l, &c, config, self);
 	out->control_fd = take_fd(&control);
-	out->guest_fd = take_fd(&guest);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ its devices */
+
+struct parcel {
+	size_t n;
+	int fds[VM_MAX_DEVICE_FDS];
+};
+
+/* Descriptors travel beside the record: their fields say which. */
+static void put(struct parcel *p, int32_t *fd)
+{
+	if (*fd < 0)
+		return;
+	p->fds[p->n] = *fd;
+	*fd = (int32_t)p->n++;
+}
+
+static void pack(struct vm_devices *d, struct parcel *p)
+{
+	put(p, &d->net_fd);
+	for (uint32_t i = 0; i < d->n_shares; i++)
+		put(p, &d->shares[i].fd);
+	for (uint32_t i = 0; i < d->n_streams; i++) {
+		struct vm_stream *s = &d->streams[i];
+		bool one = s->in_fd == s->out_fd;
+
+		put(p, &s->in_fd);
+		if (one)
+			s->out_fd = s->in_fd;
+		else
+			put(p, &s->out_fd);
+	}
+	for (uint32_t i = 0; i < d->n_nets; i++)
+		put(p, &d->nets[i].fd);
+	d->n_fds = (uint32_t)p->n;
+}
+
+/* A VMM that has died says itself why. */
+static int send_devices(int control_fd, const struct vm_devices *d, const struct parcel *p)
+{
+	int r = io_send_fds(control_fd, d, sizeof(*d), NULL, 0);
+
+	for (size_t i = 0; i < p->n && r == 0; i += IO_MAX_FDS)
+		r = io_send_fds(control_fd, "", 1, p->fds + i,
+				p->n - i < IO_MAX_FDS ? p->n - i : IO_MAX_FDS);
+	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
+}
+
+int launch_devices(const struct launch *l, const struct plan *p, const struct sandbox *s,
+		   const struct net *net, struct launched *vmm, struct err *e)
+{
+	OWN_FD int guest = -1;
+	OWN_FD int guest_vmm = -1;
+	struct parcel parcel = { 0 };
+	struct vm_devices d;
+	int pair[2];
+	int r;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, "socketpair");
+	guest = pair[0];
+	guest_vmm = pair[1];
+	fill_devices(&d, l, p, s, net, guest_vmm);
+	pack(&d, &parcel);
+	r = send_devices(vmm->control_fd, &d, &parcel);
+	if (r < 0)
+		return err_set(e, -r, "coracle-vmm: tell it its devices: %s", strerror(-r));
+	vmm->guest_fd = take_fd(&guest);
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* launch - start coracle-vmm with its record and descriptors. */
+/* launch - start coracle-vmm with the machine's record, then tell it what its devices serve. */
 #ifndef RUNTIME_LAUNCH_H
 #define RUNTIME_LAUNCH_H
 
@@ -28,8 +28,16 @@ struct launched {
 	int guest_fd;	/* guest-init/proto.h */
 };
 
-int launch_vmm(const struct launch *l, const struct plan *p, const struct sandbox *s,
-	       const struct net *net, struct launched *out, struct err *e) MUST_CHECK;
+/*
+ * Fork it, in the user namespace that it stays in: it makes the machine while we go on. @single_id: only
+ * one id is mapped there. out->guest_fd comes with launch_devices(). Return: 0 or -errno.
+ */
+int launch_vmm(const struct launch *l, const struct plan *p, bool single_id, struct launched *out,
+	       struct err *e) MUST_CHECK;
+
+/* It has a copy of every descriptor then. Return: 0, also where it has died; or -errno. */
+int launch_devices(const struct launch *l, const struct plan *p, const struct sandbox *s,
+		   const struct net *net, struct launched *vmm, struct err *e) MUST_CHECK;
 
 /* Close what the VMM has now, all but stdio. */
 void launch_close(struct launch *l);

@@ -378,11 +378,22 @@ static void machine_text(const struct vm_event *ev, char *out, size_t n)
 }
 
 /* Return: whether there was one. */
+/* A VMM that ends with messages of ours unread leaves ECONNRESET before its own. Return: as recv(2). */
+static ssize_t hear_vmm(const struct monitor *m, struct vm_event *ev, int flags)
+{
+	ssize_t n;
+
+	do
+		n = recv(m->vmm.control_fd, ev, sizeof(*ev), flags);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	return n;
+}
+
 static bool on_vm_event(struct monitor *m)
 {
 	struct vm_event ev;
 	char text[768];
-	ssize_t n = recv(m->vmm.control_fd, &ev, sizeof(ev), MSG_DONTWAIT);
+	ssize_t n = hear_vmm(m, &ev, MSG_DONTWAIT);
 
 	if (n != (ssize_t)sizeof(ev))
 		return false;
@@ -719,7 +730,7 @@ static void own_terminal(const struct monitor *m)
 static int wait_until_sealed(struct monitor *m, struct err *e)
 {
 	struct vm_event ev;
-	ssize_t n = recv(m->vmm.control_fd, &ev, sizeof(ev), 0);
+	ssize_t n = hear_vmm(m, &ev, 0);
 	int status = 0;
 
 	if (n != (ssize_t)sizeof(ev)) {
@@ -829,18 +840,28 @@ static int publish(const struct monitor *m, pid_t pid, pid_t *out, struct err *e
 	return *out < 0 ? err_set(e, -*out, "the pid that others know: /proc: %s", strerror(-*out)) : 0;
 }
 
-/* A holder has none; its streams go all the same. */
+/* It is made beside the sandbox, of which it needs no more than the user namespace. A holder has none. */
+static int begin_machine(struct monitor *m, struct err *e)
+{
+	const struct plan *p = m->a->plan;
+
+	if (p->holder)
+		return 0;
+	if (launch_vmm(&m->a->launch, p, p->join_userns ? ns_single_id() : p->single_id, &m->vmm, e) < 0)
+		return -e->code;
+	return publish(m, m->vmm.pid, &m->vmm_pid, e);
+}
+
+/* The streams of a holder go all the same. */
 static int start_machine(struct monitor *m, struct err *e)
 {
 	const struct plan *p = m->a->plan;
 
-	if (!p->holder && launch_vmm(&m->a->launch, p, &m->sandbox, &m->net, &m->vmm, e) < 0)
+	if (!p->holder && launch_devices(&m->a->launch, p, &m->sandbox, &m->net, &m->vmm, e) < 0)
 		return -e->code;
 	net_handed_over(&m->net);
 	let_go_of_stdio(m);
-	if (p->holder)
-		return 0;
-	return publish(m, m->vmm.pid, &m->vmm_pid, e) < 0 ? -e->code : wait_until_sealed(m, e);
+	return p->holder ? 0 : wait_until_sealed(m, e);
 }
 
 static int set_up(struct monitor *m, struct err *e)
@@ -865,8 +886,8 @@ static int set_up(struct monitor *m, struct err *e)
 	/* a listener is known by who called this last: ctl_peer() */
 	(void)listen(a->listen_fd, 16);
 	oom_open(&m->oom, a->bundle, a->own_cgroup);
-	if (join_namespaces(m, &joins, e) < 0 ||
-	    sandbox_make(a->plan, &joins, &a->pins, &m->sandbox, e) < 0)
+	if (join_namespaces(m, &joins, e) < 0 || sandbox_become_root(a->plan, e) < 0 ||
+	    begin_machine(m, e) < 0 || sandbox_make(a->plan, &joins, &a->pins, &m->sandbox, e) < 0)
 		return -e->code;
 	m->owner = ctl_maker(a->sync_fd);
 	/* until we serve, nobody looks for the end of sync_fd; changes of ids forget this: so not before */

@@ -413,7 +413,7 @@ void net_close(struct net *n)
 	n->on = false;
 }
 
-void net_fill_config(const struct net *n, struct vm_config *c)
+void net_fill_devices(const struct net *n, struct vm_devices *c)
 {
 	if (!n->on)
 		return;

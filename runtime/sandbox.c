@@ -19,7 +19,7 @@
 
 #include <sys/mount.h>
 
-static int become_root(const struct plan *p, struct err *e)
+int sandbox_become_root(const struct plan *p, struct err *e)
 {
 	if (!p->new_userns && !p->join_userns)
 		return 0;
@@ -97,8 +97,7 @@ int sandbox_make(const struct plan *p, struct ns_joins *joins, struct pins *pins
 	out->root_fd = -1;
 	out->n_sockets = 0;
 	out->own_fds = -1;
-	out->single_id = p->join_userns ? ns_single_id() : p->single_id;
-	if (become_root(p, e) < 0 || make_namespaces(p, joins, e) < 0 || open_rootfs(p, out, e) < 0)
+	if (make_namespaces(p, joins, e) < 0 || open_rootfs(p, out, e) < 0)
 		return -e->code;
 	(void)umask(022);
 	for (size_t i = 0; i < p->n_mounts; i++) {

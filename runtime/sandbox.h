@@ -17,12 +17,14 @@
 struct sandbox {
 	int share_fds[VM_MAX_SHARES]; /* for the VMM, n_shares of them */
 	uint32_t n_shares;
-	bool single_id; /* in our user namespace */
 	int socket_fds[PROTO_MAX_SOCKETS]; /* O_PATH, n_sockets of them */
 	uint32_t n_sockets;
 	int own_fds; /* O_PATH: /proc/self/fd, when there are sockets; else -1 */
 	int root_fd; /* the assembled tree */
 };
+
+/* Be root of the user namespace, if it is not the caller's. */
+int sandbox_become_root(const struct plan *p, struct err *e) MUST_CHECK;
 
 /*
  * @joins: what is still to be joined. @pins: sources opened early; they are freed.

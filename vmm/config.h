@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * config - what coracle-vmm is told: one record, in a memory file named by descriptor number.
+ * config - what coracle-vmm is told: the machine, in a memory file named by descriptor number; then what
+ * its devices serve, as a message, since the machine is made while the monitor still mounts.
  *
- * The only thing that runtime/ may know about vmm/. Everything is a number or an inherited descriptor;
- * no path crosses into the VMM. The record is read once and checked by vm_config_check().
+ * The only thing that runtime/ may know about vmm/. Everything is a number or a descriptor; no path
+ * crosses into the VMM. Each record is read once and checked: vm_config_check(), vm_devices_check().
  */
 #ifndef VMM_CONFIG_H
 #define VMM_CONFIG_H
@@ -14,7 +15,7 @@
 #include "runtime/base/err.h"
 
 #define VM_CONFIG_MAGIC 0x4d435643u /* "CVCM" */
-#define VM_CONFIG_VERSION 1
+#define VM_CONFIG_VERSION 2
 
 #define VM_MAX_VCPUS 32
 #define VM_MAX_SHARES 128
@@ -81,6 +82,16 @@ struct vm_config {
 	int32_t lock_fd;    /* held open until we are gone; -1: none */
 	uint32_t fs_max_fds; /* descriptor budget of the file server */
 	uint32_t fs_attr_ms; /* validity of attributes and entries in the guest's cache */
+	uint32_t reserved;
+	char cmdline[VM_MAX_CMDLINE]; /* kernel parameters before ours */
+};
+
+/*
+ * The first message on control_fd. Its descriptors follow, beside messages of one byte; in the message a
+ * field of a descriptor is its position among them, or -1.
+ */
+struct vm_devices {
+	uint32_t n_fds;
 	uint32_t n_shares;
 	uint32_t n_streams;
 	uint32_t n_nets;
@@ -88,8 +99,9 @@ struct vm_config {
 	struct vm_share shares[VM_MAX_SHARES];
 	struct vm_stream streams[VM_MAX_STREAMS];
 	struct vm_net nets[VM_MAX_NETS];
-	char cmdline[VM_MAX_CMDLINE]; /* kernel parameters before ours */
 };
+
+#define VM_MAX_DEVICE_FDS (1 + VM_MAX_SHARES + 2 * VM_MAX_STREAMS + VM_MAX_NETS)
 
 /*
  * Monitor -> VMM, one SOCK_SEQPACKET message each, descriptors beside it: open VM_EXEC_PORTS ports for one
@@ -124,11 +136,20 @@ struct vm_command {
 /* Pure validation of a command that came with @n_fds descriptors. Return: 0 or -EINVAL. */
 int vm_command_check(const struct vm_command *c, size_t n_fds) MUST_CHECK;
 
-/*
- * Pure validation of a record. No descriptor is one of stdio's or named twice, but for the two directions
- * of one stream. Return: 0 or -EINVAL with the field's name.
- */
+/* Pure validation. No descriptor is one of stdio's or named twice. Return: 0 or -EINVAL with the field's name. */
 int vm_config_check(const struct vm_config *c, struct err *e) MUST_CHECK;
+
+/*
+ * Pure validation of a record as it comes. Each of its n_fds descriptors belongs to one field, or to both
+ * directions of one stream. Return: 0 or -EINVAL with the field's name.
+ */
+int vm_devices_check(const struct vm_devices *d, struct err *e) MUST_CHECK;
+
+/*
+ * Wait for the record, check it, and put its descriptors in the place of their positions.
+ * Return: 0, -EPIPE when the monitor has gone, or another -errno; with @e.
+ */
+int vm_devices_receive(int control_fd, struct vm_devices *out, struct err *e) MUST_CHECK;
 
 /* Monitor -> VMM, one SOCK_SEQPACKET message: stop all vCPUs, or let them go on. */
 struct vm_pause {

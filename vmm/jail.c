@@ -29,7 +29,7 @@
 #include "runtime/base/own.h"
 
 #define MAX_EXEC (VM_EXEC_FDS * VM_MAX_EXECS)
-#define MAX_KEEP (16 + VM_MAX_SHARES + 2 * VM_MAX_STREAMS + VM_MAX_NETS)
+#define MAX_KEEP (16 + VM_MAX_DEVICE_FDS)
 
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
@@ -50,20 +50,12 @@ static int close_between(unsigned first, unsigned last)
 
 static int close_others(const struct vm_config *c, struct err *e)
 {
-	int keep[MAX_KEEP] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, c->kvm_fd,
-			       c->kernel_fd, c->initrd_fd,  c->control_fd, c->lock_fd, c->net_fd };
-	size_t n = 9;
+	int keep[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, c->kvm_fd,
+		       c->kernel_fd, c->initrd_fd,  c->control_fd, c->lock_fd };
+	size_t n = sizeof(keep) / sizeof(keep[0]);
 	unsigned next = 0;
 	int r = 0;
 
-	for (uint32_t i = 0; i < c->n_shares; i++)
-		keep[n++] = c->shares[i].fd;
-	for (uint32_t i = 0; i < c->n_streams; i++) {
-		keep[n++] = c->streams[i].in_fd;
-		keep[n++] = c->streams[i].out_fd;
-	}
-	for (uint32_t i = 0; i < c->n_nets; i++)
-		keep[n++] = c->nets[i].fd;
 	qsort(keep, n, sizeof(keep[0]), by_number);
 	for (size_t i = 0; i < n && r == 0; i++) {
 		if (keep[i] < 0 || (unsigned)keep[i] < next)

@@ -7,7 +7,7 @@
 #include "vmm/config.h"
 
 /*
- * Stage 1, first thing: only the record's descriptors stay open, nothing outlives the monitor, no core
+ * Stage 1, first thing: only the machine's descriptors stay open, nothing outlives the monitor, no core
  * dumps, the descriptor limit fits the budget.
  */
 int jail_descriptors(const struct vm_config *c, struct err *e) MUST_CHECK;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * coracle-vmm - one microVM: `coracle-vmm FD`, where FD holds a struct vm_config.
+ * coracle-vmm - one microVM: `coracle-vmm FD`, where FD holds a struct vm_config. Its devices come later.
  *
  * DOC: order
  *
- *   read the record, close the rest -> memory, VM, kernel -> jail -> devices, vCPUs -> threads, each
- *   sealed by its seccomp filter -> tell the monitor -> loop until the machine or the monitor ends.
+ *   read the record, close the rest -> memory, VM, kernel -> jail -> vCPUs -> wait for the record of the
+ *   devices, make them -> threads, each sealed by its seccomp filter -> tell the monitor -> loop until the
+ *   machine or the monitor ends.
  *
  * Set-up failures are reported on the control socket and end the process.
  */
@@ -53,6 +54,7 @@
 /* The machine and everything that belongs to it: one per process. */
 struct vm {
 	struct vm_config cfg;
+	struct vm_devices served; /* by the devices */
 	struct memory mem;
 	struct kvm kvm;
 	struct loop loop;
@@ -115,7 +117,7 @@ static int write_cmdline(struct vm *v, struct err *e)
 	char line[VM_MAX_CMDLINE + MAX_DEVICES * 48];
 	size_t n = (size_t)snprintf(line, sizeof(line), "%s", v->cfg.cmdline);
 
-	for (size_t i = 0; i < FIRST_NET + v->cfg.n_nets && n < sizeof(line); i++)
+	for (size_t i = 0; i < FIRST_NET + v->served.n_nets && n < sizeof(line); i++)
 		n += (size_t)snprintf(line + n, sizeof(line) - n, " virtio_mmio.device=4K@0x%llx:%u",
 				      LAYOUT_MMIO_BASE + i * LAYOUT_MMIO_STRIDE, device_irq(i));
 	if (n >= sizeof(line))
@@ -125,7 +127,7 @@ static int write_cmdline(struct vm *v, struct err *e)
 
 static void write_acpi(struct vm *v)
 {
-	uint32_t n = FIRST_NET + v->cfg.n_nets;
+	uint32_t n = FIRST_NET + v->served.n_nets;
 	struct acpi_device devices[MAX_DEVICES];
 
 	_Static_assert(MAX_DEVICES <= ACPI_MAX_DEVICES, "room for the tables");
@@ -146,15 +148,21 @@ static int build_machine(struct vm *v, struct err *e)
 	if (r == 0)
 		r = boot_load_kernel(&v->mem, v->cfg.kernel_fd, &v->kernel, e);
 	if (r == 0)
-		r = write_cmdline(v, e);
-	if (r == 0)
 		r = cpu_model_new(v->kvm.dev_fd, v->cfg.flags & VM_NESTED, &v->model, e);
-	if (r < 0)
-		return r;
-	tables_write(&v->mem, v->cfg.vcpus, device_irq(FIRST_NET + v->cfg.n_nets - 1) + 1 - LAYOUT_IRQ_FIRST);
+	(void)close(v->cfg.kernel_fd);
+	return r;
+}
+
+/* What the kernel is told of the machine. */
+static int describe_machine(struct vm *v, struct err *e)
+{
+	uint32_t n = FIRST_NET + v->served.n_nets;
+
+	if (write_cmdline(v, e) < 0)
+		return -e->code;
+	tables_write(&v->mem, v->cfg.vcpus, device_irq(n - 1) + 1 - LAYOUT_IRQ_FIRST);
 	if (v->kernel.is_bzimage)
 		write_acpi(v);
-	(void)close(v->cfg.kernel_fd);
 	(void)close(v->cfg.initrd_fd);
 	return 0;
 }
@@ -164,16 +172,16 @@ static int make_files(struct vm *v, struct err *e)
 	static struct fs_share shares[VM_MAX_SHARES];
 	struct fs_config cfg = {
 		.shares = shares,
-		.n_shares = v->cfg.n_shares,
+		.n_shares = v->served.n_shares,
 		.proc_self_fd = v->proc_self_fd,
 		.max_fds = v->cfg.fs_max_fds,
 		.single_id = v->cfg.flags & VM_SINGLE_ID,
 		.attr_ms = v->cfg.fs_attr_ms,
 	};
 
-	for (uint32_t i = 0; i < v->cfg.n_shares; i++) {
-		shares[i].fd = v->cfg.shares[i].fd;
-		shares[i].readonly = v->cfg.shares[i].flags & VM_SHARE_READONLY;
+	for (uint32_t i = 0; i < v->served.n_shares; i++) {
+		shares[i].fd = v->served.shares[i].fd;
+		shares[i].readonly = v->served.shares[i].flags & VM_SHARE_READONLY;
 	}
 	return fs_new(&cfg, &v->fs, e);
 }
@@ -250,7 +258,7 @@ static int make_devices(struct vm *v, struct err *e)
 	v->files = virtio_fs_new(&v->mem, v->fs, PROTO_FS_TAG);
 	r = add_device(v, v->files, e);
 	if (r == 0) {
-		v->streams = virtio_vsock_new(&v->mem, &v->loop, v->cfg.streams, v->cfg.n_streams,
+		v->streams = virtio_vsock_new(&v->mem, &v->loop, v->served.streams, v->served.n_streams,
 					      v->proc_self_fd);
 		r = add_device(v, v->streams, e);
 	}
@@ -263,8 +271,8 @@ static int make_devices(struct vm *v, struct err *e)
 	if (r == 0)
 		r = add_device(v, virtio_balloon_new(&v->mem), e);
 	if (r == 0)
-		r = net_slots_init(&v->nets, &v->mem, &v->loop, &v->cfg, e);
-	for (uint32_t i = 0; r == 0 && i < v->cfg.n_nets; i++)
+		r = net_slots_init(&v->nets, &v->mem, &v->loop, &v->served, e);
+	for (uint32_t i = 0; r == 0 && i < v->served.n_nets; i++)
 		r = add_device(v, v->nets.slots[i], e);
 	return r;
 }
@@ -432,10 +440,14 @@ static int run(struct vm *v, const char *arg, struct err *e)
 	v->machine.pause = &v->pause;
 	if (v->machine.ended_fd < 0)
 		return err_sys(e, "eventfd");
-	r = make_devices(v, e);
-	v->machine.n_devices = v->n_devices;
+	r = make_vcpus(v, e);
 	if (r == 0)
-		r = make_vcpus(v, e);
+		r = vm_devices_receive(v->cfg.control_fd, &v->served, e);
+	if (r == 0)
+		r = describe_machine(v, e);
+	if (r == 0)
+		r = make_devices(v, e);
+	v->machine.n_devices = v->n_devices;
 	if (r == 0)
 		r = watch(v, e);
 	return r == 0 ? start(v, e) : r;

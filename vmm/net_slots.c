@@ -79,15 +79,15 @@ static void on_request(struct event *ev)
 }
 
 int net_slots_init(struct net_slots *s, const struct memory *mem, struct loop *loop,
-		   const struct vm_config *cfg, struct err *e)
+		   const struct vm_devices *d, struct err *e)
 {
-	*s = (struct net_slots){ .loop = loop, .requests = { cfg->net_fd, 0, on_request } };
-	for (s->n = 0; s->n < cfg->n_nets; s->n++) {
-		s->slots[s->n] = virtio_net_new(mem, loop, &cfg->nets[s->n]);
+	*s = (struct net_slots){ .loop = loop, .requests = { d->net_fd, 0, on_request } };
+	for (s->n = 0; s->n < d->n_nets; s->n++) {
+		s->slots[s->n] = virtio_net_new(mem, loop, &d->nets[s->n]);
 		if (!s->slots[s->n])
 			return err_set(e, ENOMEM, "network interface %u: tap or memory", s->n);
 	}
-	if (cfg->net_fd >= 0 && loop_add(loop, &s->requests, EPOLLIN) < 0)
+	if (d->net_fd >= 0 && loop_add(loop, &s->requests, EPOLLIN) < 0)
 		return err_sys(e, "epoll_ctl");
 	return 0;
 }

@@ -8,14 +8,14 @@
 #include "vmm/virtio.h"
 
 struct net_slots {
-	struct event requests; /* cfg->net_fd */
+	struct event requests; /* vm_devices.net_fd */
 	struct loop *loop;
 	uint32_t n;
 	struct virtio_dev *slots[VM_MAX_NETS];
 };
 
-/* Make a device for each of cfg->nets and listen on cfg->net_fd. @s must not move. */
+/* Make a device for each of d->nets and listen on d->net_fd. @s must not move. */
 int net_slots_init(struct net_slots *s, const struct memory *mem, struct loop *loop,
-		   const struct vm_config *cfg, struct err *e) MUST_CHECK;
+		   const struct vm_devices *d, struct err *e) MUST_CHECK;
 
 #endif

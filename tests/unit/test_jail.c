@@ -40,12 +40,10 @@ static int descriptors(int close_peer)
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, s) < 0)
 		return 255;
 	c.control_fd = s[0];
-	c.shares[0].fd = s[1]; /* keeps the monitor's end open */
-	c.n_shares = 1;
-	if (close_peer) {
-		c.n_shares = 0;
+	if (close_peer)
 		(void)close(s[1]);
-	}
+	else
+		c.lock_fd = s[1]; /* keeps the monitor's end open */
 	return -jail_descriptors(&c, &e);
 }
 
