@@ -4,12 +4,14 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
+#include <string.h>
 #include <sys/ioctl.h>
 
 #include "vmm/x86/layout.h"
 
 /* KVM_PRE_FAULT_MEMORY, Linux 6.11 (KVM api.rst 4.143); Debian 12's headers lack it. */
 #define PRE_FAULT_MEMORY _IOWR(KVMIO, 0xd5, uint64_t[8])
+#define PREFAULT_PIECE (512u << 10)
 
 static int check_extensions(const struct kvm *k, struct err *e)
 {
@@ -111,11 +113,18 @@ void kvm_prefault(int vcpu_fd, gpa_t gpa, uint64_t bytes)
 		uint64_t size;
 		uint64_t flags;
 		uint64_t padding[5];
-	} range = { .gpa = gpa, .size = bytes };
+	} range;
 
-	/* the kernel moves gpa and size on when it is interrupted */
-	while (range.size > 0 && ioctl(vcpu_fd, PRE_FAULT_MEMORY, &range) < 0 && errno == EINTR)
-		;
+	/* in pieces: whoever adds an ioeventfd waits for the end of the call */
+	for (uint64_t at = 0; at < bytes; at += PREFAULT_PIECE) {
+		memset(&range, 0, sizeof(range));
+		range.gpa = gpa + at;
+		range.size = bytes - at < PREFAULT_PIECE ? bytes - at : PREFAULT_PIECE;
+		/* the kernel moves gpa and size on when it is interrupted */
+		while (range.size > 0 && ioctl(vcpu_fd, PRE_FAULT_MEMORY, &range) < 0)
+			if (errno != EINTR)
+				return;
+	}
 }
 
 int kvm_add_vcpu(struct kvm *k, uint32_t id, struct err *e)

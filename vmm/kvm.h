@@ -27,8 +27,8 @@ int kvm_add_irqfd(struct kvm *k, int fd, uint32_t irq, struct err *e) MUST_CHECK
 int kvm_add_ioeventfd(struct kvm *k, int fd, gpa_t gpa, uint32_t value, struct err *e) MUST_CHECK;
 
 /*
- * Let the machine read @bytes at @gpa without a fault for each page; one call is cheaper than the faults. Host
- * kernels older than 6.11 can't, and the guest faults as it goes.
+ * Let the machine read @bytes at @gpa without a fault for each page; a call is cheaper than the faults. Host
+ * kernels older than 6.11 can't, and the guest faults as it goes. Any thread, while nobody runs the vCPU.
  */
 void kvm_prefault(int vcpu_fd, gpa_t gpa, uint64_t bytes);
 

@@ -5,8 +5,8 @@
  * DOC: order
  *
  *   read the record, close the rest -> memory, VM, kernel -> jail -> vCPUs -> wait for the record of the
- *   devices, make them -> threads, each sealed by its seccomp filter -> tell the monitor -> loop until the
- *   machine or the monitor ends.
+ *   devices, make them, while a thread makes the kernel's text ready -> threads, each sealed by its seccomp
+ *   filter -> tell the monitor -> loop until the machine or the monitor ends.
  *
  * Set-up failures are reported on the control socket and end the process.
  */
@@ -34,6 +34,7 @@
 #include "vmm/memory.h"
 #include "vmm/net_slots.h"
 #include "vmm/pause.h"
+#include "vmm/prefault.h"
 #include "vmm/seccomp.h"
 #include "vmm/vcpu.h"
 #include "vmm/virtio_balloon.h"
@@ -61,6 +62,7 @@ struct vm {
 	struct fs_server *fs;
 	struct cpu_model *model;
 	struct boot_kernel kernel;
+	struct prefault prefault;
 	int proc_self_fd;
 	int ack_fd; /* where KVM puts acknowledgements of interrupts; never read */
 	size_t n_devices;
@@ -149,7 +151,6 @@ static int build_machine(struct vm *v, struct err *e)
 		r = boot_load_kernel(&v->mem, v->cfg.kernel_fd, &v->kernel, e);
 	if (r == 0)
 		r = cpu_model_new(v->kvm.dev_fd, v->cfg.flags & VM_NESTED, &v->model, e);
-	(void)close(v->cfg.kernel_fd);
 	return r;
 }
 
@@ -298,7 +299,7 @@ static int make_vcpus(struct vm *v, struct err *e)
 		if (r >= 0 && i == 0)
 			r = cpu_set_boot_state(fd, v->kernel.entry, v->kernel.is_bzimage, e);
 		if (r >= 0 && i == 0)
-			kvm_prefault(fd, v->kernel.shared, v->kernel.shared_bytes);
+			prefault_begin(&v->prefault, &v->mem, &v->kernel, v->cfg.kernel_fd, fd);
 		if (r >= 0)
 			r = vcpu_init(&v->vcpus[i], &v->machine, fd, i, v->kvm.run_bytes, e);
 		if (r < 0)
@@ -410,8 +411,11 @@ static int watch(struct vm *v, struct err *e)
 
 static int start(struct vm *v, struct err *e)
 {
-	int r = virtio_fs_start(v->files, seal_files, e);
+	int r;
 
+	prefault_end(&v->prefault);
+	(void)close(v->cfg.kernel_fd);
+	r = virtio_fs_start(v->files, seal_files, e);
 	if (r < 0)
 		return r;
 	report(VM_EVENT_RUNNING, 0, "");
@@ -441,6 +445,8 @@ static int run(struct vm *v, const char *arg, struct err *e)
 	if (v->machine.ended_fd < 0)
 		return err_sys(e, "eventfd");
 	r = make_vcpus(v, e);
+	if (r == 0)
+		r = boot_load_rest(&v->mem, v->cfg.kernel_fd, &v->kernel, e);
 	if (r == 0)
 		r = vm_devices_receive(v->cfg.control_fd, &v->served, e);
 	if (r == 0)

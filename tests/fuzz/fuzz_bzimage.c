@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (memory_init(&mem, RAM, &e) < 0)
 		abort();
-	if (boot_load_kernel(&mem, fd, &k, &e) == 0 &&
+	if (boot_load_kernel(&mem, fd, &k, &e) == 0 && boot_load_rest(&mem, fd, &k, &e) == 0 &&
 	    boot_write_info(&mem, &k, initrd, "quiet", &e) == 0 && k.end > RAM)
 		abort();
 	memory_fini(&mem);

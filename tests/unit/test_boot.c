@@ -84,6 +84,8 @@ static int load(size_t bytes, struct boot_kernel *out, struct err *e)
 		abort();
 	*out = (struct boot_kernel){0};
 	r = boot_load_kernel(&mem, fd, out, e);
+	if (r == 0)
+		r = boot_load_rest(&mem, fd, out, e);
 	(void)close(fd);
 	return r;
 }

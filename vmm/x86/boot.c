@@ -7,7 +7,6 @@
  */
 #include "vmm/x86/boot.h"
 
-#include <elf.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,7 +16,6 @@
 #include "vmm/x86/layout.h"
 #include "vmm/x86/patched.h"
 
-#define MAX_PHDRS 32u
 #define MAX_NOTES_BYTES 4096u
 #define XEN_ELFNOTE_PHYS32_ENTRY 18u
 #define START_MAGIC 0x336ec578u
@@ -68,11 +66,11 @@ static int read_at(int fd, void *dst, size_t n, uint64_t at, struct err *e)
 }
 
 /*
- * Load one segment. The last page's rest and the bss stay zero: guest memory is fresh.
- * @out: told of the largest piece that was mapped.
+ * Map one segment's whole pages, if they are only read, and note what has to be read. The last page's rest
+ * and the bss stay zero: guest memory is fresh. @out: told of the largest piece that was mapped.
  */
-static int load_segment(const struct memory *m, int fd, uint64_t file_bytes, const Elf64_Ehdr *eh,
-			const Elf64_Phdr *p, struct boot_kernel *out, struct err *e)
+static int load_segment(const struct memory *m, int fd, uint64_t file_bytes, const Elf64_Phdr *p,
+			struct boot_kernel *out, struct err *e)
 {
 	uint64_t whole = p->p_flags & PF_W ? 0 : p->p_filesz & ~(PAGE - 1);
 	uint8_t *host;
@@ -91,15 +89,16 @@ static int load_segment(const struct memory *m, int fd, uint64_t file_bytes, con
 	if (whole > 0 && mmap(host, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED, fd,
 			      (off_t)p->p_offset) == MAP_FAILED)
 		return err_sys(e, "kernel image: mmap");
-	if (whole > 0)
-		(void)patched_copy(m, fd, eh, p, whole);
 	if (whole > out->shared_bytes) {
 		out->shared = p->p_paddr;
 		out->shared_bytes = whole;
+		out->text = *p;
 	}
-	return p->p_filesz > whole ? read_at(fd, host + whole, p->p_filesz - whole,
-					     p->p_offset + whole, e) :
-				     0;
+	if (p->p_filesz > whole)
+		out->rest[out->n_rest++] = (struct boot_piece){ .gpa = p->p_paddr + whole,
+								.bytes = p->p_filesz - whole,
+								.offset = p->p_offset + whole };
+	return 0;
 }
 
 static uint64_t align4(uint64_t n)
@@ -139,7 +138,7 @@ static int find_entry(int fd, const Elf64_Phdr *p, uint32_t *out_entry, struct e
 static int load_elf(const struct memory *m, int fd, uint64_t file_bytes, struct boot_kernel *out,
 		    struct err *e)
 {
-	Elf64_Phdr ph[MAX_PHDRS];
+	Elf64_Phdr ph[BOOT_MAX_SEGMENTS];
 	Elf64_Ehdr eh;
 	int found = 0;
 	int r;
@@ -150,12 +149,12 @@ static int load_elf(const struct memory *m, int fd, uint64_t file_bytes, struct 
 	if (memcmp(eh.e_ident, ELFMAG, SELFMAG) != 0 || eh.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    eh.e_machine != EM_X86_64)
 		return not_a_kernel(e, "it is not an x86-64 ELF file");
-	if (eh.e_phentsize != sizeof(ph[0]) || eh.e_phnum == 0 || eh.e_phnum > MAX_PHDRS)
+	if (eh.e_phentsize != sizeof(ph[0]) || eh.e_phnum == 0 || eh.e_phnum > BOOT_MAX_SEGMENTS)
 		return not_a_kernel(e, "its program headers are odd");
 	r = read_at(fd, ph, eh.e_phnum * sizeof(ph[0]), eh.e_phoff, e);
 	for (unsigned i = 0; r >= 0 && i < eh.e_phnum; i++) {
 		if (ph[i].p_type == PT_LOAD) {
-			r = load_segment(m, fd, file_bytes, &eh, &ph[i], out, e);
+			r = load_segment(m, fd, file_bytes, &ph[i], out, e);
 			if (r >= 0 && ph[i].p_paddr + ph[i].p_memsz > out->end)
 				out->end = ph[i].p_paddr + ph[i].p_memsz;
 		} else if (ph[i].p_type == PT_NOTE && !found) {
@@ -164,6 +163,7 @@ static int load_elf(const struct memory *m, int fd, uint64_t file_bytes, struct 
 	}
 	if (r < 0)
 		return r;
+	out->header = eh;
 	return found ? 0 : not_a_kernel(e, "it has no PVH entry point");
 }
 
@@ -192,6 +192,24 @@ int boot_load_kernel(const struct memory *m, int fd, struct boot_kernel *out, st
 	if (pread(fd, head, sizeof(head), 0) == (ssize_t)sizeof(head) && bzimage_is(head))
 		return load_bzimage(m, fd, head, (uint64_t)st.st_size, out, e);
 	return load_elf(m, fd, (uint64_t)st.st_size, out, e);
+}
+
+int boot_load_rest(const struct memory *m, int fd, const struct boot_kernel *k, struct err *e)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < k->n_rest && r == 0; i++) {
+		const struct boot_piece *p = &k->rest[i];
+
+		r = read_at(fd, memory_host(m, p->gpa, p->bytes), p->bytes, p->offset, e);
+	}
+	return r;
+}
+
+void boot_copy_patched(const struct memory *m, int fd, const struct boot_kernel *k)
+{
+	if (k->shared_bytes > 0)
+		(void)patched_copy(m, fd, &k->header, &k->text, k->shared_bytes);
 }
 
 /* Return: guest address of the initrd, or 0 with @e. */
