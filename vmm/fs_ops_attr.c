@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "runtime/base/own.h"
@@ -87,6 +88,21 @@ int fs_op_statx(struct fs_req *r)
 	return 0;
 }
 
+/* What the host does when it changes an owner, for one that is kept by us. */
+static int drop_privileges_of(struct fs_req *r)
+{
+	OWN_FD int fd = -1;
+	int ret = fs_kill_priv(r->fs, r->node->fd);
+
+	if (ret < 0 || r->node->type != S_IFREG)
+		return ret;
+	fd = fs_reopen(r->fs, r->node->fd, O_RDONLY | O_NONBLOCK);
+	if (fd < 0)
+		return fd;
+	/* a file system without it has none to lose */
+	return fremovexattr(fd, "security.capability") < 0 && errno != ENODATA && errno != EOPNOTSUPP ? -errno : 0;
+}
+
 static int set_owner(struct fs_req *r)
 {
 	const struct fuse_setattr_in *in = &r->in.setattr;
@@ -98,10 +114,8 @@ static int set_owner(struct fs_req *r)
 	    (in->valid & FATTR_GID && gid == UINT32_MAX))
 		return -EINVAL;
 	ret = fs_owner_change(r->fs, r->node, uid, gid);
-	/* The host cleared set-id bits if it changed the owner; an owner kept by us needs it too.
-	 */
 	if (ret == 0 && r->fs->cfg.single_id && (in->valid & FATTR_KILL_SUIDGID))
-		ret = fs_kill_priv(r->fs, r->node->fd);
+		ret = drop_privileges_of(r);
 	return ret;
 }
 

@@ -232,15 +232,23 @@ int fs_op_lseek(struct fs_req *r)
 	return 0;
 }
 
+/*
+ * With FUSE_HANDLE_KILLPRIV_V2 set-id bits are the server's, and neither of these two requests says whether
+ * its caller may keep them: nobody does.
+ */
 int fs_op_fallocate(struct fs_req *r)
 {
 	const struct fuse_fallocate_in *in = &r->in.fallocate;
+	int ret;
 
 	if (in->mode &
 	    ~(uint32_t)(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		return -EOPNOTSUPP;
 	if (in->offset > INT64_MAX || in->length > INT64_MAX)
 		return -EINVAL;
+	ret = fs_kill_priv(r->fs, r->handle->inode->fd);
+	if (ret < 0)
+		return ret;
 	if (fallocate(r->handle->fd, (int)in->mode, (off_t)in->offset, (off_t)in->length) < 0)
 		return -errno;
 	return 0;
@@ -252,12 +260,16 @@ int fs_op_copy_file_range(struct fs_req *r)
 	size_t len = in->len < FS_MAX_COPY ? in->len : FS_MAX_COPY;
 	off_t from, to;
 	ssize_t n;
+	int ret;
 
 	if (in->off_in > INT64_MAX || in->off_out > INT64_MAX || in->flags != 0)
 		return -EINVAL;
 	r->handle2 = fs_handle_get(r->fs, in->fh_out, in->nodeid_out);
 	if (!r->handle2 || r->handle2->kind != FS_HANDLE_FILE)
 		return -EBADF;
+	ret = fs_kill_priv(r->fs, r->handle2->inode->fd);
+	if (ret < 0)
+		return ret;
 	from = (off_t)in->off_in;
 	to = (off_t)in->off_out;
 	n = copy_file_range(r->handle->fd, &from, r->handle2->fd, &to, len, 0);

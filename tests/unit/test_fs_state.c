@@ -228,24 +228,66 @@ static void test_killpriv(uint64_t dir)
 	(void)guest_release(&g, FUSE_RELEASE, node, fh);
 }
 
+/* Their requests don't say who may keep the bits. */
+static void test_killpriv_without_a_word(uint64_t dir)
+{
+	struct fuse_fallocate_in fa = { .length = 4096 };
+	struct fuse_copy_file_range_in cp = { .len = 1 };
+	uint64_t node = 0, fh = 0, from = 0, from_fh = 0;
+	struct fuse_attr a;
+
+	is_int(guest_create(&g, dir, "suid2", O_RDWR, 06755, &node, &fh), 0, "CREATE set-id");
+	fa.fh = fh;
+	is_int(guest_call(&g, FUSE_FALLOCATE, node, &fa, sizeof(fa), NULL, 0), 0, "FALLOCATE");
+	is_int(guest_getattr(&g, node, &a), 0, "GETATTR");
+	is_int(a.mode & 07777, 0755, "FALLOCATE kills set-id");
+	(void)guest_release(&g, FUSE_RELEASE, node, fh);
+	is_int(guest_create(&g, dir, "suid3", O_RDWR, 06755, &node, &fh), 0, "CREATE set-id");
+	is_int(guest_create(&g, dir, "from", O_RDWR, 06755, &from, &from_fh), 0, "CREATE what is copied");
+	is_int(guest_write(&g, from, from_fh, 0, 0, "x", 1), 1, "WRITE");
+	cp.fh_in = from_fh;
+	cp.nodeid_out = node;
+	cp.fh_out = fh;
+	is_int(guest_call(&g, FUSE_COPY_FILE_RANGE, from, &cp, sizeof(cp), NULL, 0), 0, "COPY_FILE_RANGE");
+	is_int(guest_getattr(&g, node, &a), 0, "GETATTR");
+	is_int(a.mode & 07777, 0755, "COPY_FILE_RANGE kills set-id");
+	is_int(guest_getattr(&g, from, &a), 0, "GETATTR of what is copied");
+	is_int(a.mode & 07777, 06755, "which keeps its own");
+	(void)guest_release(&g, FUSE_RELEASE, node, fh);
+	(void)guest_release(&g, FUSE_RELEASE, from, from_fh);
+}
+
+static int put(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+	int r = fd < 0 || write(fd, text, strlen(text)) < 0 ? -1 : 0;
+
+	(void)close(fd);
+	return r;
+}
+
 /* In a child: a user namespace with one id, where the host refuses others. */
 static int single_id_child(void)
 {
 	uint64_t rw, node = 0, fh = 0, sub = 0;
 	struct fuse_setattr_in in = { .valid = FATTR_UID, .uid = 0 };
+	const struct fuse_setattr_in given = { .valid = FATTR_UID | FATTR_KILL_SUIDGID, .uid = 5 };
+	/* struct vfs_cap_data of version 2: CAP_CHOWN, permitted and effective */
+	const uint8_t caps[20] = { 1, 0, 0, 2, 1 };
 	char map[64], text[64];
 	uid_t uid = geteuid();
+	gid_t gid = getegid();
 	struct fuse_attr a;
 	ssize_t n;
 	int fd;
 
 	if (unshare(CLONE_NEWUSER) < 0)
 		return 77;
-	fd = open("/proc/self/uid_map", O_WRONLY);
 	(void)snprintf(map, sizeof(map), "0 %u 1", uid);
-	if (fd < 0 || write(fd, map, strlen(map)) < 0)
+	(void)snprintf(text, sizeof(text), "0 %u 1", gid);
+	if (put("/proc/self/uid_map", map) < 0 || put("/proc/self/setgroups", "deny") < 0 ||
+	    put("/proc/self/gid_map", text) < 0)
 		return 77;
-	(void)close(fd);
 	if (guest_start(&g, 64, true) < 0 || guest_init(&g) != 0)
 		return 1;
 	g.uid = 1000;
@@ -267,6 +309,14 @@ static int single_id_child(void)
 	n = fgetxattr(fd, "user.coracle.owner", text, sizeof(text));
 	if (n != 6 || memcmp(text, "0:1000", 6) != 0)
 		return 7;
+	if (fsetxattr(fd, "security.capability", caps, sizeof(caps), 0) < 0)
+		return 13;
+	if (guest_setattr(&g, node, &given, &a) != 0 || a.uid != 5)
+		return 10;
+	if (fgetxattr(fd, "security.capability", text, sizeof(text)) >= 0 || errno != ENODATA)
+		return 11;
+	if (guest_setattr(&g, node, &in, &a) != 0)
+		return 12;
 	guest_forget(&g, node, 100);
 	node = guest_node(&g, rw, "f");
 	if (guest_getattr(&g, node, &a) != 0 || a.uid != 0 || a.gid != 1000)
@@ -396,6 +446,7 @@ int main(void)
 	test_extents(rw);
 	test_tmpfile(rw);
 	test_killpriv(rw);
+	test_killpriv_without_a_word(rw);
 	guest_stop(&g);
 	test_eviction();
 	test_single_id();
