@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #include "runtime/base/own.h"
 #include "runtime/base/proc.h"
 
+#define SEND_MS 10000
 #define ATTR_MS 1000u /* how long the guest may believe what the host can change */
 
 static void fill_streams(struct vm_devices *c, const struct launch *l, const struct plan *p,
@@ -197,14 +199,26 @@ static void pack(struct vm_devices *d, struct parcel *p)
 	d->n_fds = (uint32_t)p->n;
 }
 
+/* As many descriptors as RLIMIT_NOFILE may be under way, of all processes of a user: others arrive. */
+static int send_patiently(int control_fd, const int *fds, size_t n)
+{
+	int r = io_send_fds(control_fd, "", 1, fds, n);
+
+	for (int waited = 0; r == -ETOOMANYREFS && waited < SEND_MS; waited += 10) {
+		(void)poll(NULL, 0, 10);
+		r = io_send_fds(control_fd, "", 1, fds, n);
+	}
+	return r;
+}
+
 /* A VMM that has died says itself why. */
 static int send_devices(int control_fd, const struct vm_devices *d, const struct parcel *p)
 {
 	int r = io_send_fds(control_fd, d, sizeof(*d), NULL, 0);
 
 	for (size_t i = 0; i < p->n && r == 0; i += IO_MAX_FDS)
-		r = io_send_fds(control_fd, "", 1, p->fds + i,
-				p->n - i < IO_MAX_FDS ? p->n - i : IO_MAX_FDS);
+		r = send_patiently(control_fd, p->fds + i,
+				   p->n - i < IO_MAX_FDS ? p->n - i : IO_MAX_FDS);
 	return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 

@@ -132,6 +132,13 @@ static void tell_oom(struct monitor *m)
 	oom_tell(&m->oom);
 }
 
+/* In a pid namespace of ours the kernel won't let it outlive us. */
+static void stop_helper(struct monitor *m)
+{
+	if (m->a->plan->new_pidns)
+		net_end_stop(&m->net_end, HELPER_GONE_MS);
+}
+
 /* Before the container exists: tell the command, leave nothing. */
 _Noreturn static void fail(struct monitor *m, int code, const char *text)
 {
@@ -139,6 +146,7 @@ _Noreturn static void fail(struct monitor *m, int code, const char *text)
 	report(m, code ? code : EIO, text);
 	if (m->vmm.pid > 0)
 		(void)kill(m->vmm.pid, SIGKILL);
+	stop_helper(m);
 	_exit(1);
 }
 
@@ -150,8 +158,7 @@ _Noreturn static void end(struct monitor *m, int code, const char *why)
 	write_exit(m, code, why);
 	if (m->vmm.pid > 0)
 		(void)kill(m->vmm.pid, SIGKILL);
-	if (m->a->plan->new_pidns)
-		net_end_stop(&m->net_end, HELPER_GONE_MS); /* the kernel won't let it outlive us */
+	stop_helper(m);
 	_exit(code);
 }
 
@@ -377,7 +384,6 @@ static void machine_text(const struct vm_event *ev, char *out, size_t n)
 		(void)snprintf(out, n, "the machine stopped: %s", ev->text);
 }
 
-/* Return: whether there was one. */
 /* A VMM that ends with messages of ours unread leaves ECONNRESET before its own. Return: as recv(2). */
 static ssize_t hear_vmm(const struct monitor *m, struct vm_event *ev, int flags)
 {
@@ -389,6 +395,7 @@ static ssize_t hear_vmm(const struct monitor *m, struct vm_event *ev, int flags)
 	return n;
 }
 
+/* Return: whether there was one. */
 static bool on_vm_event(struct monitor *m)
 {
 	struct vm_event ev;
@@ -840,12 +847,15 @@ static int publish(const struct monitor *m, pid_t pid, pid_t *out, struct err *e
 	return *out < 0 ? err_set(e, -*out, "the pid that others know: /proc: %s", strerror(-*out)) : 0;
 }
 
-/* It is made beside the sandbox, of which it needs no more than the user namespace. A holder has none. */
-static int begin_machine(struct monitor *m, struct err *e)
+/*
+ * It is made beside the sandbox, of which it needs no more than the user namespace; but after hooks, if there
+ * are any: what they do to the published process, a limit or a cgroup, is for the machine. A holder has none.
+ */
+static int begin_machine(struct monitor *m, bool hooks_over, struct err *e)
 {
 	const struct plan *p = m->a->plan;
 
-	if (p->holder)
+	if (p->holder || plan_create_hooks(p) != hooks_over)
 		return 0;
 	if (launch_vmm(&m->a->launch, p, p->join_userns ? ns_single_id() : p->single_id, &m->vmm, e) < 0)
 		return -e->code;
@@ -887,14 +897,14 @@ static int set_up(struct monitor *m, struct err *e)
 	(void)listen(a->listen_fd, 16);
 	oom_open(&m->oom, a->bundle, a->own_cgroup);
 	if (join_namespaces(m, &joins, e) < 0 || sandbox_become_root(a->plan, e) < 0 ||
-	    begin_machine(m, e) < 0 || sandbox_make(a->plan, &joins, &a->pins, &m->sandbox, e) < 0)
+	    begin_machine(m, false, e) < 0 || sandbox_make(a->plan, &joins, &a->pins, &m->sandbox, e) < 0)
 		return -e->code;
 	m->owner = ctl_maker(a->sync_fd);
 	/* until we serve, nobody looks for the end of sync_fd; changes of ids forget this: so not before */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (recv(a->sync_fd, &go, 1, MSG_DONTWAIT | MSG_PEEK) == 0)
 		_exit(1);
-	if (run_hooks(m, e) < 0 || set_up_network(m, e) < 0 || start_machine(m, e) < 0)
+	if (run_hooks(m, e) < 0 || begin_machine(m, true, e) < 0 || set_up_network(m, e) < 0 || start_machine(m, e) < 0)
 		return -e->code;
 	if (sandbox_enter(&m->sandbox, e) < 0 || start_net_helper(m, e) < 0)
 		return -e->code;

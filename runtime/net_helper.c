@@ -3,7 +3,8 @@
  * net_helper - the process that follows a container's network namespace while it lives.
  *
  * It has CAP_NET_ADMIN over that namespace and nothing else, reads nothing but rtnetlink and bytes of the
- * monitor, and ends when the monitor does, having removed the redirects. It holds vmm.lock as long, so
+ * monitor, and ends when the monitor does, having removed the redirects; unless the monitor is killed in a pid namespace
+ * of its own, when `delete` sweeps. It holds vmm.lock as long, so
  * that `delete` waits for it.
  */
 #include <errno.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sandbox - the host side of a container, made in the monitor's process before the VM exists. */
+/* sandbox - the host side of a container, made in the monitor's process before the guest runs. */
 #include "runtime/sandbox.h"
 
 #include <errno.h>

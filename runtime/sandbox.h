@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sandbox - the host side of a container, made in the monitor's process before the VM exists.
+ * sandbox - the host side of a container, made in the monitor's process before the guest runs.
  *
  * Order: namespaces -> shares (each source pinned as a detached mount of our own) -> the container's
- * tree, with destinations made -> later, once the VMM runs, the tree becomes our root. Everything is in
+ * tree, with destinations made -> later, once the VMM has its shares, the tree becomes our root. Everything is in
  * the monitor's own mount namespace and goes with it: there is nothing to undo.
  */
 #ifndef RUNTIME_SANDBOX_H

@@ -151,7 +151,7 @@ int vm_devices_receive(int control_fd, struct vm_devices *out, struct err *e)
 	int fds[VM_MAX_DEVICE_FDS];
 	struct walk w = { .fds = fds };
 	size_t have = 0;
-	size_t more;
+	size_t want, more;
 	ssize_t n;
 	char byte;
 
@@ -161,8 +161,10 @@ int vm_devices_receive(int control_fd, struct vm_devices *out, struct err *e)
 	if (vm_devices_check(out, e) < 0)
 		return -e->code;
 	for (; have < out->n_fds; have += more) {
-		n = io_recv_fds(control_fd, &byte, 1, fds + have, out->n_fds - have, &more);
-		if (n != 1 || more == 0)
+		want = out->n_fds - have < IO_MAX_FDS ? out->n_fds - have : IO_MAX_FDS;
+		n = io_recv_fds(control_fd, &byte, 1, fds + have, want, &more);
+		/* fewer than were sent: no room for them, or a security module keeps one back */
+		if (n != 1 || more != want)
 			return receive_failed(n == 1 ? -EMFILE : n, e);
 	}
 	w.n_fds = out->n_fds;

@@ -87,8 +87,8 @@ struct vm_config {
 };
 
 /*
- * The first message on control_fd. Its descriptors follow, beside messages of one byte; in the message a
- * field of a descriptor is its position among them, or -1.
+ * The first message on control_fd. Its descriptors follow, IO_MAX_FDS and then the rest of them beside
+ * messages of one byte; in the message a field of a descriptor is its position among them, or -1.
  */
 struct vm_devices {
 	uint32_t n_fds;

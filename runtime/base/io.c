@@ -12,8 +12,6 @@
 
 #include "runtime/base/own.h"
 
-/* More descriptors than any of our messages carries (SCM_MAX_FD is 253). */
-
 int io_write_all(int fd, const void *data, size_t n)
 {
 	const uint8_t *p = data;

@@ -29,7 +29,7 @@ int io_write_file(int dirfd, const char *path, const void *data, size_t n) MUST_
 /* Replace @path below @dirfd atomically by a file of @mode. Return: 0 or -errno. */
 int io_replace_file(int dirfd, const char *path, mode_t mode, const void *data, size_t n) MUST_CHECK;
 
-#define IO_MAX_FDS 64u /* descriptors of one message */
+#define IO_MAX_FDS 64u /* descriptors of one message; SCM_MAX_FD is 253 */
 
 /* Send @n bytes and @nfds descriptors in one message. Return: 0 or -errno. */
 int io_send_fds(int sock, const void *data, size_t n, const int *fds, size_t nfds) MUST_CHECK;

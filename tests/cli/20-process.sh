@@ -15,7 +15,9 @@ echo "cwd: $(pwd -P) $(readlink /proc/self/cwd)"
 echo "id: $(id -u) $(id -g) $(id -G)"
 echo "umask: $(umask)"
 echo "pid: $$ $(tr "\0" " " </proc/1/cmdline | cut -c1-5)"
-sed -n "s/^\(Uid\|Gid\|Groups\|Cap...\|NoNewPrivs\|Seccomp\|SigBlk\|SigIgn\):\t\(.*[^ ]\) *$/status \1: \2/p" /proc/1/status
+sed -n "s/^\(Uid\|Gid\|Groups\|Cap...\|NoNewPrivs\|Seccomp\|SigIgn\):\t\(.*[^ ]\) *$/status \1: \2/p" /proc/1/status
+# read by the shell itself: for another process it may be in the middle of a fork, where libc blocks all
+while read -r key value; do [ "$key" != SigBlk: ] || echo "status SigBlk: $value"; done </proc/1/status
 set -- $(cut -d")" -f2 /proc/1/stat); echo "parent group session terminal: $2 $3 $4 $5"
 echo "nice: $(cut -d")" -f2 /proc/1/stat | cut -d" " -f18)"
 echo "hostname: $(cat /proc/sys/kernel/hostname) $(hostname)"
@@ -29,8 +31,8 @@ while IFS='~' read -r title filter; do
 	esac
 	script inventory "$inventory" ".process.args += [\"sh\", \"one\", \"two words\"] | $filter"
 	run_both
-	same_lines "$title" '^status SigBlk$'
-	like "$(value 'status SigBlk')" '^0*$' "$title: no signal is blocked" # the reference leaves some, now and then
+	same_lines "$title"
+	like "$(value 'status SigBlk')" '^0*$' "$title: no signal is blocked"
 done <<'EOF_TABLE'
 as spec wrote it~.
 another user~.process.user = {uid: 1000, gid: 1001, additionalGids: [5, 100, 1001, 65534]}

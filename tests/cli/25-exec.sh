@@ -61,7 +61,9 @@ echo "cwd: $(pwd -P)"
 echo "id: $(id -u) $(id -g) $(id -G)"
 echo "umask: $(umask)"
 echo "first: $(tr "\0" " " </proc/1/cmdline)"
-sed -n "s/^\(Uid\|Gid\|Groups\|Cap...\|NoNewPrivs\|Seccomp\|SigBlk\|SigIgn\):\t\(.*[^ ]\) *$/status \1: \2/p" /proc/$$/status
+sed -n "s/^\(Uid\|Gid\|Groups\|Cap...\|NoNewPrivs\|Seccomp\|SigIgn\):\t\(.*[^ ]\) *$/status \1: \2/p" /proc/$$/status
+# read by the shell itself: for another process it may be in the middle of a fork, where libc blocks all
+while read -r key value; do [ "$key" != SigBlk: ] || echo "status SigBlk: $value"; done </proc/$$/status
 set -- $(cut -d")" -f2 /proc/$$/stat); echo "parent terminal: $2 $5"; [ "$3 $4" = "$$ $$" ]; echo "leads: $?"
 echo "nice: $(cut -d")" -f2 /proc/self/stat | cut -d" " -f18)"
 echo "hostname: $(cat /proc/sys/kernel/hostname)"
@@ -71,10 +73,10 @@ echo "namespaces: $(for n in mnt pid ipc uts cgroup net user; do [ "$(readlink /
 echo "descriptors: $(cd /proc/$$/fd && echo *)"
 '
 each @ sh -c "$inventory" sh one 'two words'
-same_lines "as it comes" '^descriptors|SigBlk'
-is "$(value 'status SigBlk')" 0000000000000000 "no signal is blocked"   # crun leaves some, now and then
+same_lines "as it comes" '^descriptors'
+is "$(value 'status SigBlk')" 0000000000000000 "no signal is blocked"
 each --user 1000:1001 @ sh -c "$inventory"
-same_lines "--user" '^namespaces|^descriptors|^first|SigBlk'
+same_lines "--user" '^namespaces|^descriptors|^first'
 only --user 1000 @ id
 is "$(cut -d' ' -f1 <<<"$out")" "uid=1000" "--user without a group"   # crun stays root
 each --cwd /usr/bin @ pwd
@@ -117,7 +119,7 @@ while IFS='~' read -r title json; do
 	[ -n "$title" ] || continue
 	jq -n --arg sh "$inventory" '{args: ["sh", "-c", $sh], cwd: "/"} + '"$json" >"$T/process.json" || exit 1
 	each --process "$T/process.json" @
-	same_lines "process: $title" '^descriptors|^namespaces|^first|SigBlk'
+	same_lines "process: $title" '^descriptors|^namespaces|^first'
 done <<'EOF_TABLE'
 nothing else~{}
 cwd and env~{cwd: "/etc", env: ["PATH=/bin:/usr/bin", "A=1", "A=2", "B="]}

@@ -180,4 +180,15 @@ wait $first
 is $? 0 "deleted twice at once: the first"
 is "$(order "$T/twice.log")" poststop "deleted twice at once: one poststop"
 
+# what a hook does to the published process holds for the machine, which is its child: a limit, a cgroup, a place in line
+if rt_only "a hook's effect on the machine"; then
+	bundle effect '.hooks = {createRuntime: [{path: "/bin/sh", args: ["sh", "-c", "echo 555 >/proc/$(jq .pid)/oom_score_adj"]}]}
+		| .process.args = ["sleep", "60"]'
+	new_id
+	rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>&1
+	is "$(for pid in $(rt ps --format json "$ID" | jq '.[]'); do cat "/proc/$pid/comm" "/proc/$pid/oom_score_adj"; done | xargs)" \
+		"coracle 555 coracle-vmm 555" "a hook's effect on the machine"
+	rt delete --force "$ID"
+fi
+
 done_testing

@@ -327,7 +327,30 @@ static int single_id_child(void)
 	return 0;
 }
 
-static void test_single_id(void)
+/* The same where the host shows the file's group as one that isn't mapped: capabilities can't be asked for. */
+static int foreign_group_child(void)
+{
+	const struct fuse_setattr_in given = { .valid = FATTR_UID | FATTR_KILL_SUIDGID, .uid = 5 };
+	uint64_t rw, node = 0, fh = 0;
+	uid_t uid = geteuid();
+	struct fuse_attr a;
+	char map[64];
+
+	(void)snprintf(map, sizeof(map), "0 %u 1", uid);
+	if (unshare(CLONE_NEWUSER) < 0 || put("/proc/self/uid_map", map) < 0)
+		return 77;
+	if (guest_start(&g, 64, true) < 0 || guest_init(&g) != 0)
+		return 1;
+	rw = guest_node(&g, FUSE_ROOT_ID, "0");
+	if (guest_create(&g, rw, "f", O_RDWR, 0644, &node, &fh) != 0)
+		return 2;
+	if (guest_setattr(&g, node, &given, &a) != 0 || a.uid != 5)
+		return 3;
+	guest_stop(&g);
+	return 0;
+}
+
+static void in_child(int (*f)(void), const char *name)
 {
 	int status = 0;
 	pid_t pid;
@@ -335,14 +358,13 @@ static void test_single_id(void)
 	(void)fflush(stdout);
 	pid = fork();
 	if (pid == 0)
-		_exit(single_id_child());
+		_exit(f());
 	(void)waitpid(pid, &status, 0);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
 		ok(1, "# SKIP no user namespace here");
 		return;
 	}
-	ok(WIFEXITED(status), "single id: the child lived");
-	is_int(WEXITSTATUS(status), 0, "single id: owners are kept");
+	ok(WIFEXITED(status) && WEXITSTATUS(status) == 0, "%s (wait status 0x%x)", name, status);
 }
 
 static void test_eviction(void)
@@ -449,7 +471,8 @@ int main(void)
 	test_killpriv_without_a_word(rw);
 	guest_stop(&g);
 	test_eviction();
-	test_single_id();
+	in_child(single_id_child, "single id: owners are kept");
+	in_child(foreign_group_child, "single id: a file of a foreign group is given away");
 	test_guest_locks();
 	return tap_done();
 }

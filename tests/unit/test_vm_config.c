@@ -229,11 +229,13 @@ static void test_way(void)
 	ok(fcntl(d.net_fd, F_GETFD) & FD_CLOEXEC, "close-on-exec");
 	good();
 	d.streams[0].in_fd = d.streams[0].out_fd;
-	is_int(send_and_receive(2, 1, files, &e), 0, "one at a time");
+	is_int(send_and_receive(2, 2, files, &e), 0, "a short one");
 	is_int(d.streams[0].in_fd, d.streams[0].out_fd, "both ways of a stream are one descriptor");
 	good();
-	is_int(send_and_receive(1, 1, files, &e), -EPIPE, "the monitor goes in the middle");
+	is_int(send_and_receive(0, 1, files, &e), -EPIPE, "the monitor goes in the middle");
 	ok(strstr(e.msg, "gone") != NULL, "and that is said: %s", e.msg);
+	good();
+	is_int(send_and_receive(2, 1, files, &e), -EMFILE, "one descriptor is kept back");
 	good();
 	d.n_shares = 0;
 	is_int(send_and_receive(2, 2, files, &e), -EINVAL, "a record that is wrong");
