@@ -67,7 +67,7 @@ SRC_vmm = \
 	vmm/fs_host.c vmm/fs_inode.c vmm/fs_names.c vmm/fs_ops_attr.c vmm/fs_ops_dir.c \
 	vmm/fs_ops_file.c vmm/fs_ops_lock.c vmm/fs_ops_make.c vmm/fs_ops_name.c vmm/fs_ops_xattr.c \
 	vmm/fs_owner.c vmm/fs_table.c vmm/jail.c vmm/kvm.c vmm/loop.c vmm/memory.c vmm/net_frame.c \
-	vmm/net_slots.c vmm/pause.c vmm/prefault.c vmm/seccomp.c vmm/stream.c vmm/vcpu.c vmm/virtio.c \
+	vmm/net_slots.c vmm/pause.c vmm/prefault.c vmm/seccomp.c vmm/stream.c vmm/thread.c vmm/vcpu.c vmm/virtio.c \
 	vmm/virtio_balloon.c vmm/virtio_console.c vmm/virtio_fs.c vmm/virtio_mmio.c \
 	vmm/virtio_net.c vmm/virtio_rng.c vmm/virtio_vsock.c vmm/virtq.c vmm/x86/acpi.c \
 	vmm/x86/boot.c vmm/x86/bzimage.c vmm/x86/cpu.c vmm/x86/patched.c vmm/x86/tables.c

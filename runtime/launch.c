@@ -23,24 +23,24 @@
 #define SEND_MS 10000
 #define ATTR_MS 1000u /* how long the guest may believe what the host can change */
 
-static void fill_streams(struct vm_devices *c, const struct launch *l, const struct plan *p,
+static void fill_streams(struct vm_devices *d, const struct launch *l, const struct plan *p,
 			 int guest_fd)
 {
-	c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_CONTROL,
+	d->streams[d->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_CONTROL,
 							 .in_fd = guest_fd,
 							 .out_fd = guest_fd };
 	if (l->terminal) {
-		c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO,
+		d->streams[d->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO,
 								 .in_fd = l->stdio[0],
 								 .out_fd = l->stdio[0] };
 		return;
 	}
 	if (!p->stdin_null)
-		c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO,
+		d->streams[d->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO,
 								 .in_fd = l->stdio[0],
 								 .out_fd = -1 };
 	for (uint32_t i = 1; i <= 2; i++)
-		c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO + i,
+		d->streams[d->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_STDIO + i,
 								 .in_fd = -1,
 								 .out_fd = l->stdio[i] };
 }
@@ -202,12 +202,11 @@ static void pack(struct vm_devices *d, struct parcel *p)
 /* As many descriptors as RLIMIT_NOFILE may be under way, of all processes of a user: others arrive. */
 static int send_patiently(int control_fd, const int *fds, size_t n)
 {
-	int r = io_send_fds(control_fd, "", 1, fds, n);
+	int r;
 
-	for (int waited = 0; r == -ETOOMANYREFS && waited < SEND_MS; waited += 10) {
+	for (int waited = 0; (r = io_send_fds(control_fd, "", 1, fds, n)) == -ETOOMANYREFS && waited < SEND_MS;
+	     waited += 10)
 		(void)poll(NULL, 0, 10);
-		r = io_send_fds(control_fd, "", 1, fds, n);
-	}
 	return r;
 }
 

@@ -413,16 +413,16 @@ void net_close(struct net *n)
 	n->on = false;
 }
 
-void net_fill_devices(const struct net *n, struct vm_devices *c)
+void net_fill_devices(const struct net *n, struct vm_devices *d)
 {
 	if (!n->on)
 		return;
-	c->net_fd = n->vmm_side;
-	c->n_nets = n->n_slots;
+	d->net_fd = n->vmm_side;
+	d->n_nets = n->n_slots;
 	for (uint32_t i = 0; i < n->n_slots; i++)
-		c->nets[i] = describe_slot(&n->slots[i], i);
+		d->nets[i] = describe_slot(&n->slots[i], i);
 	if (n->mirrored)
-		c->streams[c->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_MIRROR,
+		d->streams[d->n_streams++] = (struct vm_stream){ .port = PROTO_PORT_MIRROR,
 								 .in_fd = n->mirror_vmm,
 								 .out_fd = n->mirror_vmm };
 }

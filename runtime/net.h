@@ -73,7 +73,7 @@ struct net {
 int net_open(struct net *n, bool fresh, bool mirrored, int lock_fd, struct err *e) MUST_CHECK;
 
 /* Tell the VMM's record about slots and sockets. */
-void net_fill_devices(const struct net *n, struct vm_devices *c);
+void net_fill_devices(const struct net *n, struct vm_devices *d);
 
 /* Add the list to a PROGRAM payload; *@payload is replaced by a malloced one. */
 int net_add_to_program(const struct net *n, void **payload, size_t *bytes,

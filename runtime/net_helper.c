@@ -139,7 +139,7 @@ static void close_others(const struct helper *h)
 	int keep[] = { h->fd,	      h->watch_fd, netlink_fd(&n->nl), n->vmm_fd,
 		       n->dev_net_fd, n->lock_fd,  n->kick_fd, n->place_fd };
 
-	proc_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	(void)proc_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 }
 
 _Noreturn static void helper_main(struct helper *h)

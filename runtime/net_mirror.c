@@ -39,7 +39,7 @@ _Noreturn static void mirror_main(const struct net *n, int kick)
 	struct rlimit files;
 
 	(void)prctl(PR_SET_NAME, "coracle-mirror");
-	proc_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	(void)proc_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES) {
 		files.rlim_cur = files.rlim_max < FILES ? files.rlim_max : FILES;
 		(void)setrlimit(RLIMIT_NOFILE, &files);

@@ -34,6 +34,7 @@
 
 #define FS_OWNER_XATTR "user.coracle.owner"
 #define FS_PRIVATE_XATTRS "user.coracle." /* hidden from the guest */
+#define FS_CAPABILITY_XATTR "security.capability"
 
 struct fs_server {
 	struct fs_config cfg;	 /* cfg.shares is our copy */

@@ -13,8 +13,6 @@
 #define ROOT_INO (UINT64_MAX - 1)
 #define ROOT_BLKSIZE 4096
 
-#define CAPABILITY "security.capability"
-
 static void fill_root(struct fuse_attr *attr)
 {
 	*attr = (struct fuse_attr){
@@ -100,9 +98,9 @@ static int drop_privileges_of(struct fs_req *r)
 		return ret;
 	/* nothing of it can be seen or changed in a file whose group isn't mapped: no error where there is nothing */
 	fd = fs_reopen(r->fs, r->node->fd, O_RDONLY | O_NONBLOCK);
-	if (fd < 0 || fgetxattr(fd, CAPABILITY, NULL, 0) < 0)
+	if (fd < 0 || fgetxattr(fd, FS_CAPABILITY_XATTR, NULL, 0) < 0)
 		return 0;
-	return fremovexattr(fd, CAPABILITY) < 0 ? -errno : 0;
+	return fremovexattr(fd, FS_CAPABILITY_XATTR) < 0 ? -errno : 0;
 }
 
 static int set_owner(struct fs_req *r)

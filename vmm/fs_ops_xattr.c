@@ -29,7 +29,7 @@ static int check(const char *name, bool reading)
 		return reading ? -ENODATA : -EPERM;
 	if (starts(name, "user.") && name[sizeof("user.") - 1] != '\0')
 		return 0;
-	if (strcmp(name, "security.capability") == 0)
+	if (strcmp(name, FS_CAPABILITY_XATTR) == 0)
 		return 0;
 	return -EOPNOTSUPP;
 }

@@ -19,7 +19,6 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -27,6 +26,7 @@
 #include <unistd.h>
 
 #include "runtime/base/own.h"
+#include "runtime/base/proc.h"
 
 #define MAX_EXEC (VM_EXEC_FDS * VM_MAX_EXECS)
 #define MAX_KEEP (16 + VM_MAX_DEVICE_FDS)
@@ -35,39 +35,6 @@
 #define PR_SET_MDWE 65
 #define PR_MDWE_REFUSE_EXEC_GAIN 1
 #endif
-
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-static int close_between(unsigned first, unsigned last)
-{
-	if (first > last)
-		return 0;
-	return syscall(SYS_close_range, first, last, 0) < 0 ? -errno : 0;
-}
-
-static int close_others(const struct vm_config *c, struct err *e)
-{
-	int keep[] = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO, c->kvm_fd,
-		       c->kernel_fd, c->initrd_fd,  c->control_fd, c->lock_fd };
-	size_t n = sizeof(keep) / sizeof(keep[0]);
-	unsigned next = 0;
-	int r = 0;
-
-	qsort(keep, n, sizeof(keep[0]), by_number);
-	for (size_t i = 0; i < n && r == 0; i++) {
-		if (keep[i] < 0 || (unsigned)keep[i] < next)
-			continue;
-		if ((unsigned)keep[i] > next)
-			r = close_between(next, (unsigned)keep[i] - 1);
-		next = (unsigned)keep[i] + 1;
-	}
-	if (r == 0)
-		r = close_between(next, ~0u);
-	return r < 0 ? err_set(e, -r, "jail: close foreign descriptors") : 0;
-}
 
 static int limit(__rlimit_resource_t resource, rlim_t value, const char *name, struct err *e)
 {
@@ -95,11 +62,12 @@ static int limit_files(const struct vm_config *c, struct err *e)
 
 int jail_descriptors(const struct vm_config *c, struct err *e)
 {
+	int keep[] = { c->kvm_fd, c->kernel_fd, c->initrd_fd, c->control_fd, c->lock_fd };
 	struct pollfd control = { .fd = c->control_fd };
-	int r = close_others(c, e);
+	int r = proc_close_others(keep, sizeof(keep) / sizeof(keep[0]));
 
 	if (r < 0)
-		return r;
+		return err_set(e, -r, "jail: close foreign descriptors");
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
 		return err_sys(e, "jail: PR_SET_PDEATHSIG");
 	/* a monitor that died before the line above sends nothing; its end of the socket is closed */

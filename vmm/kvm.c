@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <linux/kvm.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
 #include "vmm/x86/layout.h"
@@ -108,18 +107,15 @@ int kvm_add_ioeventfd(struct kvm *k, int fd, gpa_t gpa, uint32_t value, struct e
 
 void kvm_prefault(int vcpu_fd, gpa_t gpa, uint64_t bytes)
 {
-	struct {
-		uint64_t gpa;
-		uint64_t size;
-		uint64_t flags;
-		uint64_t padding[5];
-	} range;
-
 	/* in pieces: whoever adds an ioeventfd waits for the end of the call */
 	for (uint64_t at = 0; at < bytes; at += PREFAULT_PIECE) {
-		memset(&range, 0, sizeof(range));
-		range.gpa = gpa + at;
-		range.size = bytes - at < PREFAULT_PIECE ? bytes - at : PREFAULT_PIECE;
+		struct {
+			uint64_t gpa;
+			uint64_t size;
+			uint64_t flags;
+			uint64_t padding[5];
+		} range = { .gpa = gpa + at, .size = bytes - at < PREFAULT_PIECE ? bytes - at : PREFAULT_PIECE };
+
 		/* the kernel moves gpa and size on when it is interrupted */
 		while (range.size > 0 && ioctl(vcpu_fd, PRE_FAULT_MEMORY, &range) < 0)
 			if (errno != EINTR)

@@ -3,8 +3,7 @@
 #include "vmm/prefault.h"
 
 #include "vmm/kvm.h"
-
-#define STACK_BYTES (256u << 10) /* as the threads to come: one of them gets it */
+#include "vmm/thread.h"
 
 static void *prefault_main(void *arg)
 {
@@ -19,15 +18,8 @@ static void *prefault_main(void *arg)
 void prefault_begin(struct prefault *p, const struct memory *mem, const struct boot_kernel *kernel, int kernel_fd,
 		    int vcpu_fd)
 {
-	pthread_attr_t attr;
-
 	*p = (struct prefault){ .mem = mem, .kernel = kernel, .kernel_fd = kernel_fd, .vcpu_fd = vcpu_fd };
-	if (kernel->shared_bytes == 0)
-		return;
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK_BYTES);
-	p->on = pthread_create(&p->thread, &attr, prefault_main, p) == 0;
-	(void)pthread_attr_destroy(&attr);
+	p->on = kernel->shared_bytes > 0 && thread_start(&p->thread, prefault_main, p) == 0;
 }
 
 void prefault_end(struct prefault *p)

@@ -17,10 +17,9 @@
 #include <unistd.h>
 
 #include "vmm/pause.h"
+#include "vmm/thread.h"
 #include "vmm/virtio_mmio.h"
 #include "vmm/x86/layout.h"
-
-#define VCPU_STACK_BYTES (256u << 10)
 
 int vcpu_init(struct vcpu *v, struct machine *m, int fd, uint32_t id, int run_bytes, struct err *e)
 {
@@ -146,12 +145,7 @@ static void *vcpu_main(void *arg)
 
 int vcpu_start(struct vcpu *v, struct err *e)
 {
-	pthread_attr_t attr;
-	int r;
+	int r = thread_start(&v->thread, vcpu_main, v);
 
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, VCPU_STACK_BYTES);
-	r = pthread_create(&v->thread, &attr, vcpu_main, v);
-	(void)pthread_attr_destroy(&attr);
-	return r != 0 ? err_set(e, r, "start the thread of vCPU %u: %s", v->id, strerror(r)) : 0;
+	return r < 0 ? err_set(e, -r, "start the thread of vCPU %u: %s", v->id, strerror(-r)) : 0;
 }

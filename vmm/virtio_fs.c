@@ -27,11 +27,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "vmm/thread.h"
+
 #define FS_POOL 48u	    /* cap: requests in hand; more than vCPUs, so that the worker has one of them */
 #define FS_MAX_RETRY 448u   /* cap: requests waiting for a lock; the ring's other entries are for those that unlock */
 #define FS_RETRY_MS 5	    /* how often a waiting lock is tried */
 #define FS_LARGE (256u << 10) /* bytes of a transfer that the worker takes */
-#define FS_STACK_BYTES (256u << 10)
 
 struct fs_job {
 	struct fs_job *next;
@@ -315,14 +316,10 @@ struct virtio_dev *virtio_fs_new(const struct memory *mem, struct fs_server *fs,
 int virtio_fs_start(struct virtio_dev *dev, void (*seal)(void), struct err *e)
 {
 	struct virtio_fs *vf = (struct virtio_fs *)dev;
-	pthread_attr_t attr;
 	pthread_t thread;
 	int r;
 
 	vf->seal = seal;
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, FS_STACK_BYTES);
-	r = pthread_create(&thread, &attr, fs_main, vf);
-	(void)pthread_attr_destroy(&attr);
-	return r != 0 ? err_set(e, r, "start the file server's thread: %s", strerror(r)) : 0;
+	r = thread_start(&thread, fs_main, vf);
+	return r < 0 ? err_set(e, -r, "start the file server's thread: %s", strerror(-r)) : 0;
 }

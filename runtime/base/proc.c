@@ -68,7 +68,7 @@ static int by_number(const void *a, const void *b)
 	return *(const int *)a - *(const int *)b;
 }
 
-void proc_close_others(int *keep, size_t n)
+int proc_close_others(int *keep, size_t n)
 {
 	int next = STDERR_FILENO + 1;
 
@@ -76,9 +76,9 @@ void proc_close_others(int *keep, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		if (keep[i] < next)
 			continue;
-		if (keep[i] > next)
-			(void)syscall(SYS_close_range, next, keep[i] - 1, 0);
+		if (keep[i] > next && syscall(SYS_close_range, next, keep[i] - 1, 0) < 0)
+			return -errno;
 		next = keep[i] + 1;
 	}
-	(void)syscall(SYS_close_range, next, ~0u, 0);
+	return syscall(SYS_close_range, next, ~0u, 0) < 0 ? -errno : 0;
 }

@@ -32,7 +32,10 @@ pid_t proc_published(pid_t pid) MUST_CHECK;
 /* In a child: no signal is blocked any more. Our own processes block those that they wait for. Return: 0 or -errno. */
 int proc_unblock_signals(void);
 
-/* Close every descriptor but 0 to 2 and the @n of @keep, which are sorted; negative ones mean nothing. */
-void proc_close_others(int *keep, size_t n);
+/*
+ * Close every descriptor but 0 to 2 and the @n of @keep, which are sorted; negative ones mean nothing.
+ * Return: 0 or -errno.
+ */
+int proc_close_others(int *keep, size_t n);
 
 #endif

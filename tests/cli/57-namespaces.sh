@@ -94,17 +94,25 @@ fi
 
 # ---- podman's way: we are called in a user namespace with several ranges; another one inside that; its network outside of it
 
-inside() { # TITLE FILTER
-	script inside 'id -u; cat /proc/self/status | grep ^Cap; touch /made; chown 5:6 /made; ls -n /made | cut -c1-30; rm /made; echo ran' \
-		"del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != \"user\")) | $2"
+# mapped_both TITLE COMMAND...: with each program and a new id as its last arguments, as root of a user namespace
+mapped_both() {
+	local who bin
 	for who in ref rt; do
 		new_id
 		bin=$REF
 		[ $who = ref ] || bin=$RT
-		mapped unshare -n timeout 60 "$bin" run --bundle "$B" "$ID" </dev/null >"$T/$who.out" 2>"$T/$who.err"
+		mapped "${@:2}" "$bin" "$ID" </dev/null >"$T/$who.out" 2>"$T/$who.err"
 		echo $? >"$T/$who.rc"
 	done
 	same "$1"
+}
+runs() { timeout 60 "$1" run --bundle "$B" "$2"; }
+export -f runs
+export T B
+inside() { # TITLE FILTER
+	script inside 'id -u; cat /proc/self/status | grep ^Cap; touch /made; chown 5:6 /made; ls -n /made | cut -c1-30; rm /made; echo ran' \
+		"del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != \"user\")) | $2"
+	mapped_both "$1" unshare -n bash -c 'runs "$@"' -
 }
 if [ -n "$ROOTLESS" ]; then
 	inside "in a user namespace" .
@@ -117,36 +125,27 @@ fi
 
 # An engine there enters the published pid's namespaces (podman cp), the one of pids as well, which must not be the host's.
 enters() { # PROGRAM ID
-	local bin=$1 id=$2 pid
-	"$bin" create --bundle "$B" --pid-file "$T/pid" "$id" </dev/null >"$T/started" || return
+	local bin=$1 ID=$2 pid
+	"$bin" create --bundle "$B" --pid-file "$T/pid" "$ID" </dev/null >"$T/started" || return
 	pid=$(cat "$T/pid")
-	echo "state: $(("$("$bin" state "$id" | jq .pid)" == pid))"
+	echo "state: $(("$("$bin" state "$ID" | jq .pid)" == pid))"
 	echo "hook: $(("$(jq .pid "$T/hook")" == pid))"
-	"$bin" start "$id"
+	"$bin" start "$ID"
 	until_true 60 has_text "$T/started" running
 	nsenter -t "$pid" -m -p true
 	echo "entered: $?"
 	kill -9 "$pid"
 	until_true 60 ended "$pid" 2>/dev/null
-	until_true 60 is_in_state stopped "$bin" "$id"
+	until_true 60 is_now stopped "$bin"
 	echo "killed: $?"
-	"$bin" delete "$id"
+	"$bin" delete "$ID"
 	echo "deleted: $?"
 }
-is_in_state() { [ "$("$2" state "$3" 2>/dev/null | jq -r .status)" = "$1" ]; }
 if [ -n "$ROOTLESS" ]; then
 	script enters 'echo running; exec sleep 900' "del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != \"user\"))
 		| .hooks.createContainer = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"cat >$T/hook\"]}]"
-	export -f enters is_in_state until_true has_text ended
-	export T B
-	for who in ref rt; do
-		new_id
-		bin=$REF
-		[ $who = ref ] || bin=$RT
-		mapped timeout 100 bash -c 'enters "$@"' - "$bin" "$ID" >"$T/$who.out" 2>"$T/$who.err"
-		echo $? >"$T/$who.rc"
-	done
-	same "the published pid, for an engine in a user namespace"
+	export -f enters is_now until_true has_text ended
+	mapped_both "the published pid, for an engine in a user namespace" timeout 100 bash -c 'enters "$@"' -
 	like "$(cat "$T/rt.out")" 'entered: 0' "its pid namespace can be entered"
 	if rt_only "ps"; then
 		mapped timeout 100 bash -c '"$1" create --bundle "$B" --pid-file "$T/pid" "$2" </dev/null >"$T/out" &&

@@ -208,8 +208,7 @@ int boot_load_rest(const struct memory *m, int fd, const struct boot_kernel *k, 
 
 void boot_copy_patched(const struct memory *m, int fd, const struct boot_kernel *k)
 {
-	if (k->shared_bytes > 0)
-		(void)patched_copy(m, fd, &k->header, &k->text, k->shared_bytes);
+	(void)patched_copy(m, fd, &k->header, &k->text, k->shared_bytes);
 }
 
 /* Return: guest address of the initrd, or 0 with @e. */

@@ -42,7 +42,7 @@ int boot_load_kernel(const struct memory *m, int fd, struct boot_kernel *out,
 /* Read the rest from the same file. */
 int boot_load_rest(const struct memory *m, int fd, const struct boot_kernel *k, struct err *e) MUST_CHECK;
 
-/* Copy the pages of the largest piece that the kernel will write to: x86/patched.h. Beside boot_load_rest(). */
+/* Copy the pages of the largest piece, which there must be, that the kernel will write to: x86/patched.h. */
 void boot_copy_patched(const struct memory *m, int fd, const struct boot_kernel *k);
 
 /* Copy the initrd to the top of low memory, above the kernel, and write the start information. */
