@@ -24,9 +24,9 @@ again() {
 	status=$?
 }
 
-# may_repeat: the emulator makes mistakes that end a guest or keep it for ever, in one of fifty scripts or so
-# (layers/emulator-mend.py knows the one that was understood). What is wrong by itself fails twice; and no more than
-# REPEATS (2) of a check are forgiven, beside RESETS (4) where a guest has reset itself, as only a triple fault does.
+# may_repeat: what is wrong by itself fails twice. Before its mistakes were known (layers/emulator-mend.py) the emulator
+# ended a guest or kept it for ever in one of fifty scripts; where it can't be mended it still does. No more than REPEATS
+# (2) of a check are forgiven, beside RESETS (4) where a guest has reset itself, as only a triple fault does.
 may_repeat() {
 	local list=${log%/*}/repeats most=${REPEATS:-2}
 	! grep -q 'the guest reset itself (0)' "$log" || list+=-reset most=${RESETS:-4}

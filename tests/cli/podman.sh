@@ -54,6 +54,7 @@ alive() {
 		echo "$name does not run any more, ${*:2}"
 		field "$1" '{{json .State}}'
 		with "$1" logs --tail 5 "$name"
+		cat "$(dirname "$(field "$1" '{{.ConmonPidFile}}')")/oci-log"   # the runtime's last words
 		if [ "$UID_NOW" = 0 ]; then
 			journalctl -q -b --no-pager -n 200 -o cat -t "$RT_NAME" -t conmon -t podman | grep -v -e 'container [a-z]* [0-9a-f]* ' | tail -n 15
 			dmesg | tail -n 15
