@@ -218,8 +218,8 @@ static int add_kick(struct vm *v, struct virtio_dev *dev, gpa_t page, unsigned q
 		return err_sys(e, "eventfd");
 	if (loop_add(&v->loop, ev, EPOLLIN) < 0)
 		return err_sys(e, "epoll_ctl");
-	/* a device that is served inline wakes the loop only for what was left over */
-	if (dev->ops->inline_notify)
+	/* without one the notification is an exit, served there or handed to the loop */
+	if (!(dev->ops->ioeventfds & (1u << q)))
 		return 0;
 	return kvm_add_ioeventfd(&v->kvm, ev->fd, page + VIRTIO_MMIO_QUEUE_NOTIFY, q, e);
 }
@@ -238,8 +238,8 @@ static int add_device(struct vm *v, struct virtio_dev *dev, struct err *e)
 		return err_sys(e, "eventfd");
 	v->devices[v->n_devices++] = dev;
 	r = kvm_add_irqfd(&v->kvm, dev->irq_fd, device_irq(i), e);
-	/* who is served on the loop interrupts often */
-	if (r == 0 && !dev->ops->inline_notify)
+	/* who is notified often interrupts often */
+	if (r == 0 && dev->ops->ioeventfds)
 		r = kvm_add_ioeventfd(&v->kvm, v->ack_fd, page + VIRTIO_MMIO_INTERRUPT_ACK,
 				      VIRTIO_INT_USED, e);
 	for (unsigned q = 0; r == 0 && q < dev->ops->nqueues; q++)

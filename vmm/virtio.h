@@ -6,7 +6,7 @@
  *
  * Registers are touched by vCPU threads, queues by whichever thread serves them. dev->lock covers the
  * struct and its rings. A device's notify() is called with the lock held: on the loop thread (after an
- * ioeventfd) or, for a device with `inline_notify`, on the vCPU thread inside the exit.
+ * ioeventfd, or an exit that wakes it) or, for a device with `inline_notify`, on the vCPU thread inside the exit.
  *
  * A guest with several CPUs can fill a ring as fast as it is emptied. So notify() serves VIRTIO_BUDGET
  * requests at most and asks by virtio_again() to be called once more, on the loop thread, after all
@@ -55,6 +55,7 @@ struct virtio_ops {
 	uint16_t queue_size;
 	size_t config_size;   /* bytes of dev->config in use */
 	bool inline_notify;   /* serve notifications on the vCPU thread */
+	uint32_t ioeventfds;  /* bit per queue that is notified often: adding an ioeventfd waits for all of KVM's readers */
 	/* Requests may wait in @queue. Context: dev->lock held. */
 	void (*notify)(struct virtio_dev *dev, unsigned queue);
 	/*
@@ -78,7 +79,7 @@ struct virtio_dev {
 	bool complained;     /* one line per device about a broken driver */
 	int irq_fd;	     /* eventfd bound to the interrupt line */
 	bool resetting;	     /* reset() is under way and may have let go of the lock */
-	struct event kick[VIRTIO_MAX_QUEUES]; /* wake the loop for a queue; ioeventfds unless inline_notify */
+	struct event kick[VIRTIO_MAX_QUEUES]; /* wake the loop for a queue */
 	struct virtq q[VIRTIO_MAX_QUEUES];
 	uint8_t config[VIRTIO_MAX_CONFIG];
 };

@@ -188,8 +188,8 @@ static void write_queue(struct virtio_dev *dev, uint32_t offset, uint32_t v)
 }
 
 /*
- * An ioeventfd takes the notifications of a device that the loop serves. One that gets here all the same
- * goes to the loop: this is a vCPU thread, whose filter has none of that device's system calls.
+ * An ioeventfd takes the frequent notifications of a device that the loop serves. What gets here goes to the
+ * loop as well: this is a vCPU thread, whose filter has none of that device's system calls.
  */
 static void notify(struct virtio_dev *dev, uint32_t queue)
 {

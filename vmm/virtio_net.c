@@ -397,6 +397,7 @@ static const struct virtio_ops net_ops = {
 	.nqueues = 2,
 	.queue_size = NET_QUEUE_SIZE,
 	.config_size = sizeof(struct net_config),
+	.ioeventfds = 3,
 	.notify = net_notify,
 	.reset = net_reset,
 };

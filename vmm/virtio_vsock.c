@@ -632,6 +632,7 @@ static const struct virtio_ops vsock_ops = {
 	.nqueues = 3,
 	.queue_size = VSOCK_QUEUE_SIZE,
 	.config_size = 8,
+	.ioeventfds = 1u << VSOCK_RX | 1u << VSOCK_TX,
 	.notify = vsock_notify,
 	.reset = vsock_reset,
 };
