@@ -83,6 +83,18 @@ static void table(int dir, const char *file, const struct row *rows, struct prot
 	}
 }
 
+static void quota(int dir, struct proto_stats *s)
+{
+	char text[64];
+	const char *period;
+
+	if (path_read(dir, "cpu.max", text, sizeof(text)) <= 0)
+		return;
+	s->cpu_quota = number(text);
+	period = str_find(text, ' ');
+	s->cpu_period = period != NULL ? number(period + 1) : NONE;
+}
+
 static void stats(int dir, struct proto_stats *s)
 {
 	memset(s, 0xff, sizeof(*s)); /* NONE everywhere */
@@ -98,6 +110,7 @@ static void stats(int dir, struct proto_stats *s)
 	table(dir, "memory.stat", memory_stat, s);
 	table(dir, "memory.events", memory_events, s);
 	table(dir, "cpu.stat", cpu_stat, s);
+	quota(dir, s);
 }
 
 static int limit(const struct proto_ask *q, int dir, struct err *e)

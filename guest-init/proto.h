@@ -240,6 +240,7 @@ struct proto_stats {
 	uint64_t oom, oom_kill; /* of memory.events */
 	uint64_t cpu_us, user_us, system_us; /* of cpu.stat */
 	uint64_t periods, throttled, throttled_us;
+	uint64_t cpu_quota, cpu_period; /* of cpu.max, microseconds */
 	uint64_t pids_current, pids_max;
 };
 

@@ -117,6 +117,25 @@ void oci_resources_cleanup(struct oci_resources **resources)
 	*resources = NULL;
 }
 
+void oci_env_last(struct oci_process *p)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < p->n_env; i++) {
+		size_t name = strcspn(p->env[i], "=");
+		bool again = false;
+
+		for (size_t k = i + 1; k < p->n_env && !again; k++)
+			again = strncmp(p->env[i], p->env[k], name) == 0 &&
+				(p->env[k][name] == '=' || p->env[k][name] == '\0');
+		if (again)
+			free(p->env[i]);
+		else
+			p->env[kept++] = p->env[i];
+	}
+	p->n_env = kept;
+}
+
 const struct oci_namespace *oci_spec_ns(const struct oci_spec *spec, enum oci_ns_type type)
 {
 	for (size_t i = 0; i < spec->lnx.n_namespaces; i++)

@@ -506,6 +506,9 @@ struct oci_spec {
 	struct oci_vm *vm;
 };
 
+/* Of a variable that is there twice the last one counts: engines append theirs. */
+void oci_env_last(struct oci_process *p);
+
 /* Free the document or part and everything it owns. NULL and half built ones are fine. */
 void oci_spec_free(struct oci_spec *spec);
 void oci_process_free(struct oci_process *process);

@@ -361,6 +361,8 @@ int spec_parse(const char *text, size_t n, struct oci_spec **out_spec, struct er
 	r = anchor_mounts(spec, e);
 	if (r < 0)
 		return r;
+	if (spec->process)
+		oci_env_last(spec->process);
 	*out_spec = TAKE(&spec);
 	return 0;
 }

@@ -116,6 +116,8 @@ static int parse_signal(const char *text)
 			return i;
 	if (strcasecmp(text, "IOT") == 0)
 		return SIGIOT;
+	if (strcasecmp(text, "IO") == 0)
+		return SIGIO;
 	return -EINVAL;
 }
 

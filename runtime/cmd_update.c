@@ -26,25 +26,26 @@ struct number {
 	size_t has;
 	size_t bytes; /* of the field */
 	bool is_size; /* takes k, m, g */
+	bool is_signed; /* below zero it is "unlimited" */
 };
 
-#define NUMBER(name, member, flag, size)                                                         \
+#define NUMBER(name, member, flag, size, sign)                                                   \
 	{ name, offsetof(struct oci_resources, member), offsetof(struct oci_resources, flag),     \
-	  sizeof(((struct oci_resources *)0)->member), size }
+	  sizeof(((struct oci_resources *)0)->member), size, sign }
 
 static const struct number numbers[] = {
-	NUMBER("blkio-weight", block_io.weight, block_io.has_weight, false),
-	NUMBER("cpu-period", cpu.period, cpu.has_period, false),
-	NUMBER("cpu-quota", cpu.quota, cpu.has_quota, false),
-	NUMBER("cpu-burst", cpu.burst, cpu.has_burst, false),
-	NUMBER("cpu-share", cpu.shares, cpu.has_shares, false),
-	NUMBER("cpu-idle", cpu.idle, cpu.has_idle, false),
-	NUMBER("cpu-rt-period", cpu.realtime_period, cpu.has_realtime_period, false),
-	NUMBER("cpu-rt-runtime", cpu.realtime_runtime, cpu.has_realtime_runtime, false),
-	NUMBER("memory", memory.limit, memory.has_limit, true),
-	NUMBER("memory-reservation", memory.reservation, memory.has_reservation, true),
-	NUMBER("memory-swap", memory.swap, memory.has_swap, true),
-	NUMBER("pids-limit", pids_limit, has_pids_limit, false),
+	NUMBER("blkio-weight", block_io.weight, block_io.has_weight, false, false),
+	NUMBER("cpu-period", cpu.period, cpu.has_period, false, false),
+	NUMBER("cpu-quota", cpu.quota, cpu.has_quota, false, true),
+	NUMBER("cpu-burst", cpu.burst, cpu.has_burst, false, false),
+	NUMBER("cpu-share", cpu.shares, cpu.has_shares, false, false),
+	NUMBER("cpu-idle", cpu.idle, cpu.has_idle, false, true),
+	NUMBER("cpu-rt-period", cpu.realtime_period, cpu.has_realtime_period, false, false),
+	NUMBER("cpu-rt-runtime", cpu.realtime_runtime, cpu.has_realtime_runtime, false, true),
+	NUMBER("memory", memory.limit, memory.has_limit, true, true),
+	NUMBER("memory-reservation", memory.reservation, memory.has_reservation, true, true),
+	NUMBER("memory-swap", memory.swap, memory.has_swap, true, true),
+	NUMBER("pids-limit", pids_limit, has_pids_limit, false, true),
 };
 #define N_NUMBERS (sizeof(numbers) / sizeof(numbers[0]))
 
@@ -74,7 +75,7 @@ static int parse_number(const struct number *n, const char *text, int64_t *out)
 	if (n->is_size && *end) {
 		unit = strchr(units, *end | 0x20);
 		if (!unit || (end[1] && strcmp(end + 1, "b") != 0 && strcmp(end + 1, "B") != 0) ||
-		    *out < 0 || *out > INT64_MAX >> 40)
+		    *out < 0 || *out > INT64_MAX >> 10 * (unit - units))
 			return -EINVAL;
 		*out <<= 10 * (unit - units);
 		return 0;
@@ -87,7 +88,7 @@ static int set_number(struct oci_resources *r, const struct number *n, const cha
 	int64_t value;
 	uint16_t small;
 
-	if (parse_number(n, text, &value) < 0)
+	if (parse_number(n, text, &value) < 0 || (value < 0 && !n->is_signed))
 		return -EINVAL;
 	*(bool *)((char *)r + n->has) = true;
 	if (n->bytes == sizeof(small)) {

@@ -86,26 +86,6 @@ static int inherit_user(struct oci_process *p, const struct oci_process *own, co
 			 o->n_gids);
 }
 
-/* The last entry of a name counts: engines append theirs. */
-static void drop_overridden(struct oci_process *p)
-{
-	size_t kept = 0;
-
-	for (size_t i = 0; i < p->n_env; i++) {
-		size_t name = strcspn(p->env[i], "=");
-		bool again = false;
-
-		for (size_t k = i + 1; k < p->n_env && !again; k++)
-			again = strncmp(p->env[i], p->env[k], name) == 0 &&
-				(p->env[k][name] == '=' || p->env[k][name] == '\0');
-		if (again)
-			free(p->env[i]);
-		else
-			p->env[kept++] = p->env[i];
-	}
-	p->n_env = kept;
-}
-
 /* Everything that isn't given is the container's. */
 static int complete(struct oci_process *p, const struct oci_process *own, const struct exec_options *o)
 {
@@ -118,7 +98,7 @@ static int complete(struct oci_process *p, const struct oci_process *own, const 
 		if (copy_strings(&p->env, &p->n_env, own->env, own->n_env, NULL, 0) < 0)
 			return -ENOMEM;
 	}
-	drop_overridden(p);
+	oci_env_last(p);
 	if (!p->capabilities && own->capabilities && copy_caps(p, own->capabilities) < 0)
 		return -ENOMEM;
 	if (!p->cpu_affinity_final && own->cpu_affinity_final &&

@@ -154,7 +154,7 @@ static int plan_limits(struct plan *p, const struct host_facts *f, struct err *e
 	};
 
 	if (plan_size(r, &size, &p->size, e) < 0 ||
-	    resources_writes(r, &p->size, -1, &p->host_cgroup, &p->guest_cgroup, e) < 0)
+	    resources_writes(r, &p->size, NULL, &p->host_cgroup, &p->guest_cgroup, e) < 0)
 		return err_wrap(e, "config.json");
 	return 0;
 }

@@ -50,9 +50,9 @@ static const char *unified_value(const struct oci_resources *r, const char *file
 static int64_t memory_limit(const struct oci_resources *r)
 {
 	const char *said = unified_value(r, "memory.max");
-	unsigned long long n = said ? strtoull(said, NULL, 10) : 0;
+	uint64_t n;
 
-	if (n > 0 && n <= INT64_MAX)
+	if (said && resources_bytes(said, &n) && n > 0 && n <= INT64_MAX)
 		return (int64_t)n;
 	if (!said && r->memory.has_limit && r->memory.limit > 0)
 		return r->memory.limit;

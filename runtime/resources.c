@@ -150,38 +150,44 @@ uint64_t resources_weight(uint64_t shares)
 	return (uint64_t)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0));
 }
 
-static void add_cpu_max(struct builder *b, const struct oci_cpu *c, int64_t quota)
+static void add_cpu_max(struct builder *b, const struct oci_cpu *c, const struct cpu_max *now)
 {
 	bool has_quota = c->has_quota && c->quota != 0;
 	bool has_period = c->has_period && c->period != 0;
+	const char *field = has_quota ? "cpu.quota" : "cpu.period";
+	int64_t quota = has_quota ? c->quota : now->quota;
+	uint64_t period = has_period ? c->period : now->period;
 
 	if (!has_quota && !has_period)
 		return;
-	if (has_quota)
-		quota = c->quota;
-	/* a quota alone leaves the period as it is (cgroup-v2.rst cpu.max) */
-	if (quota < 0 && has_period)
-		both(b, "cpu.period", "cpu.max", "max %" PRIu64, c->period);
+	/* a quota alone leaves the period as it is (cgroup-v2.rst cpu.max), but systemd must hear of both */
+	if (quota < 0 && period == 0)
+		both(b, field, "cpu.max", "max");
 	else if (quota < 0)
-		both(b, "cpu.quota", "cpu.max", "max");
-	else if (has_period)
-		both(b, "cpu.quota", "cpu.max", "%" PRId64 " %" PRIu64, quota, c->period);
+		both(b, field, "cpu.max", "max %" PRIu64, period);
+	else if (period == 0)
+		both(b, field, "cpu.max", "%" PRId64, quota);
 	else
-		both(b, "cpu.quota", "cpu.max", "%" PRId64, quota);
+		both(b, field, "cpu.max", "%" PRId64 " %" PRIu64, quota, period);
 }
 
-static int add_cpu(struct builder *b, const struct oci_cpu *c, int64_t quota, struct err *e)
+static int add_cpu(struct builder *b, const struct oci_cpu *c, const struct cpu_max *now, struct err *e)
 {
 	if (c->has_realtime_runtime && c->realtime_runtime != 0)
 		return refuse(e, "cpu.realtimeRuntime", "cgroup v2 has no such limit");
 	if (c->has_realtime_period && c->realtime_period != 0)
 		return refuse(e, "cpu.realtimePeriod", "cgroup v2 has no such limit");
+	/* an idle group takes no weight */
+	if (c->has_idle && c->idle == 0)
+		both(b, "cpu.idle", "cpu.idle", "0");
 	if (c->has_shares && c->shares != 0)
 		both(b, "cpu.shares", "cpu.weight", "%" PRIu64, resources_weight(c->shares));
-	if (c->has_idle)
+	if (c->has_idle && c->idle != 0)
 		both(b, "cpu.idle", "cpu.idle", "%" PRId64, c->idle);
 	/* a burst may not be above the quota: the old one goes first, the new one comes last */
-	add_cpu_max(b, c, quota);
+	if (now->period != 0 && c->has_burst)
+		both(b, "cpu.burst", "cpu.max.burst", "0");
+	add_cpu_max(b, c, now);
 	if (c->has_burst)
 		both(b, "cpu.burst", "cpu.max.burst", "%" PRIu64, c->burst);
 	if (c->cpus && *c->cpus) {
@@ -291,6 +297,30 @@ static uint64_t extra_of(const struct plan_size *s, const char *file)
 	return strcmp(file, "pids.max") == 0 ? s->host_tasks : 0;
 }
 
+bool resources_bytes(const char *text, uint64_t *out)
+{
+	static const char units[] = "kmgtpe";
+	const char *unit;
+	unsigned long long n;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	n = strtoull(text, &end, 0);
+	unit = *end ? strchr(units, *end | 0x20) : NULL;
+	if (unit) {
+		unsigned shift = 10 * (unsigned)(unit - units + 1);
+
+		if (n > UINT64_MAX >> shift)
+			return false;
+		n <<= shift;
+		end++;
+	}
+	*out = n;
+	return errno == 0 && *end == '\0';
+}
+
 static void add_unified(struct builder *b, const struct oci_resources *r)
 {
 	static const char *const in_guest[] = { "memory.", "cpu.", "cpuset.", "pids." };
@@ -298,14 +328,14 @@ static void add_unified(struct builder *b, const struct oci_resources *r)
 	for (size_t i = 0; i < r->n_unified; i++) {
 		const char *file = r->unified[i].key;
 		const char *value = r->unified[i].value ? r->unified[i].value : "";
-		uint64_t extra = extra_of(b->size, file);
-		char *end;
-		unsigned long long n = strtoull(value, &end, 10);
+		uint64_t n;
 
 		if (*value == '\0')
 			continue;
-		if (extra > 0 && end != value && *end == '\0' && n <= INT64_MAX)
-			limit(b, b->host, "unified", false, file, (int64_t)n, extra);
+		/* in bytes, for the sum here and for systemd, which hears the number */
+		if ((strncmp(file, "memory.", 7) == 0 || strcmp(file, "pids.max") == 0) &&
+		    resources_bytes(value, &n) && n <= INT64_MAX)
+			limit(b, b->host, "unified", false, file, (int64_t)n, extra_of(b->size, file));
 		else
 			add(b, b->host, "unified", false, file, value);
 		for (size_t k = 0; k < sizeof(in_guest) / sizeof(in_guest[0]); k++)
@@ -314,16 +344,18 @@ static void add_unified(struct builder *b, const struct oci_resources *r)
 	}
 }
 
-int resources_writes(const struct oci_resources *r, const struct plan_size *size, int64_t quota,
-		     struct cgroup_writes *to_host, struct cgroup_writes *to_guest, struct err *e)
+int resources_writes(const struct oci_resources *r, const struct plan_size *size,
+		     const struct cpu_max *now, struct cgroup_writes *to_host,
+		     struct cgroup_writes *to_guest, struct err *e)
 {
+	static const struct cpu_max fresh = { .quota = -1 };
 	struct builder b = { .host = to_host, .guest = to_guest, .size = size };
 
 	if (!r)
 		return 0;
 	if (r->has_net_class_id || r->n_net_priorities)
 		return refuse(e, "network", "cgroup v2 has no such settings");
-	if (add_memory(&b, &r->memory, e) < 0 || add_cpu(&b, &r->cpu, quota, e) < 0)
+	if (add_memory(&b, &r->memory, e) < 0 || add_cpu(&b, &r->cpu, now ? now : &fresh, e) < 0)
 		return -e->code;
 	/* 0 is how engines older than runtime-spec 1.3 write "not set" */
 	if (r->has_pids_limit && r->pids_limit != 0) {

@@ -54,12 +54,17 @@ struct size_facts {
 int plan_size(const struct oci_resources *r, const struct size_facts *f, struct plan_size *out,
 	      struct err *e) MUST_CHECK;
 
+/* cpu.max in force, in microseconds. */
+struct cpu_max {
+	int64_t quota;	 /* -1: none */
+	uint64_t period; /* 0: unknown */
+};
+
 /*
- * The values for both sides. @quota: the one in force, in microseconds, for a period that comes alone;
- * -1: none.
+ * The values for both sides. @now: for a quota or a period that comes alone; NULL: nothing is in force yet.
  * Return: 0, or an error that names the field below config.json's linux.resources which can't be had.
  */
-int resources_writes(const struct oci_resources *r, const struct plan_size *size, int64_t quota,
+int resources_writes(const struct oci_resources *r, const struct plan_size *size, const struct cpu_max *now,
 		     struct cgroup_writes *host, struct cgroup_writes *guest,
 		     struct err *e) MUST_CHECK;
 
@@ -68,6 +73,9 @@ uint64_t resources_weight(uint64_t shares);
 
 /* blkio.weight of v1 (10 to 1000) as io.weight of v2. */
 unsigned resources_io_weight(unsigned weight);
+
+/* A number of bytes as the kernel reads it (memparse): "100M", "0x1000". Return: false if it is none. */
+bool resources_bytes(const char *text, uint64_t *out);
 
 /* Number of CPUs in a list such as "0-3,7"; 0 for one that is none. */
 uint32_t resources_count_cpus(const char *list);

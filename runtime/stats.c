@@ -70,6 +70,11 @@ static void put_memory_kind(struct json_out *o, const char *key, uint64_t limit,
 	json_out_object_end(o);
 }
 
+static uint64_t sum(uint64_t a, uint64_t b)
+{
+	return a == STATS_NONE || b == STATS_NONE || a > UINT64_MAX - b ? a : a + b;
+}
+
 static void put_raw(struct json_out *o, const struct proto_stats *g)
 {
 	json_out_key(o, "raw");
@@ -101,7 +106,8 @@ static void put_memory(struct json_out *o, const struct stats_source *s)
 	json_out_object(o);
 	put_known(o, "cache", g->file);
 	put_memory_kind(o, "usage", g->memory_max, current, peak, g->oom);
-	put_memory_kind(o, "swap", g->swap_max, g->swap_current, STATS_NONE, 0);
+	/* the sum of both, as cgroup v1 had it and runc has it still */
+	put_memory_kind(o, "swap", sum(g->swap_max, g->memory_max), sum(g->swap_current, current), STATS_NONE, 0);
 	put_memory_kind(o, "kernel", STATS_NONE, g->kernel, STATS_NONE, 0);
 	put_memory_kind(o, "kernelTCP", STATS_NONE, 0, STATS_NONE, 0);
 	put_raw(o, g);

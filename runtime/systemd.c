@@ -138,11 +138,18 @@ static int put_quota(sd_bus_message *m, const char *name, const char *value)
 	return r;
 }
 
-/* 0 is systemd's word for idle. */
+/* 0 is systemd's word for idle, the largest number for "not set". */
 static int put_idle(sd_bus_message *m, const char *name, const char *value)
 {
-	return strcmp(value, "1") == 0 ? sdbus.message_append(m, "(sv)", name, "t", (uint64_t)0) :
-					0;
+	return sdbus.message_append(m, "(sv)", name, "t", strcmp(value, "1") == 0 ? (uint64_t)0 : UINT64_MAX);
+}
+
+/* A device's weight is none of the unit's. */
+static int put_io_weight(sd_bus_message *m, const char *name, const char *value)
+{
+	const char *n = strncmp(value, "default ", 8) == 0 ? value + 8 : value;
+
+	return strchr(n, ':') ? 0 : put_number(m, name, n);
 }
 
 /* A list as a bitmap, bit N of byte N / 8. */
@@ -190,6 +197,7 @@ static const struct {
 	{ "cpu.weight", "CPUWeight", put_number },
 	{ "cpu.idle", "CPUWeight", put_idle },
 	{ "cpu.max", "CPUQuotaPerSecUSec", put_quota },
+	{ "io.weight", "IOWeight", put_io_weight },
 	{ "pids.max", "TasksMax", put_number },
 	{ "cpuset.cpus", "AllowedCPUs", put_set },
 	{ "cpuset.mems", "AllowedMemoryNodes", put_set },

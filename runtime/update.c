@@ -89,12 +89,25 @@ static int check_memory(const struct update *u, struct err *e)
 	return 0;
 }
 
-/* The quota in force, for a period that comes alone. */
-static int64_t current_quota(int dir)
+/* What a quota or a period that comes alone goes with: the guest has what was asked for, whatever the host has. */
+static struct cpu_max current_cpu_max(const struct proto_stats *s)
 {
-	uint64_t quota = dir >= 0 ? cgroup_number(dir, "cpu.max", UINT64_MAX) : UINT64_MAX;
+	return (struct cpu_max){
+		.quota = s->cpu_quota > INT64_MAX ? -1 : (int64_t)s->cpu_quota,
+		.period = s->cpu_period == UINT64_MAX ? 0 : s->cpu_period,
+	};
+}
 
-	return quota > INT64_MAX ? -1 : (int64_t)quota;
+/* Nothing has been changed yet. An optional one that does not fit is left out later. */
+static int check_lengths(const struct cgroup_writes *w, struct err *e)
+{
+	struct proto_ask q;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (!w->v[i].optional && (strlen(w->v[i].file) >= sizeof(q.file) ||
+					  strlen(w->v[i].value) >= sizeof(q.value)))
+			return err_set(e, E2BIG, "linux.resources.%s: too long", w->v[i].field);
+	return 0;
 }
 
 static int prepare(struct update *u, struct err *e)
@@ -102,6 +115,7 @@ static int prepare(struct update *u, struct err *e)
 	struct size_facts facts = { .default_memory = u->r.memory_bytes,
 				    .cpus = VM_MAX_VCPUS,
 				    .max_vcpus = VM_MAX_VCPUS };
+	struct cpu_max now;
 
 	if (resources_check(u->wanted, e) < 0)
 		return -e->code;
@@ -116,7 +130,10 @@ static int prepare(struct update *u, struct err *e)
 	u->size.host_extra = u->r.host_extra;
 	if (ask_stats(u, e) < 0 || check_memory(u, e) < 0)
 		return -e->code;
-	return resources_writes(u->wanted, &u->size, current_quota(u->dir), &u->host, &u->guest, e);
+	now = current_cpu_max(&u->stats);
+	if (resources_writes(u->wanted, &u->size, &now, &u->host, &u->guest, e) < 0)
+		return -e->code;
+	return check_lengths(&u->guest, e);
 }
 
 static int limit_guest(struct update *u, struct err *e)
@@ -127,7 +144,7 @@ static int limit_guest(struct update *u, struct err *e)
 		struct ctl_reply reply;
 
 		if (strlen(w->file) >= sizeof(q.file) || strlen(w->value) >= sizeof(q.value))
-			return err_set(e, E2BIG, "linux.resources.%s: too long", w->field);
+			continue;
 		(void)snprintf(q.file, sizeof(q.file), "%s", w->file);
 		(void)snprintf(q.value, sizeof(q.value), "%s", w->value);
 		if (ctl_ask_guest(u->d, &q, GUEST_MS, &reply, e) < 0 && !w->optional)

@@ -40,6 +40,7 @@ an id that only exists as a number~.process.user = {uid: 4321, gid: 8765}
 umask 027~.process.user.umask = 23
 umask 0~.process.user.umask = 0
 environment~.process.env = ["PATH=/bin:/usr/bin", "EMPTY=", "SPACE=a b  c", "EQ=a=b=c", "UTF=gr\u00fcn\u2713", "TWICE=1", "TWICE=2", "HOME=/var"]
+a variable twice~.process.env = ["PATH=/nonesuch", "PATH=/bin:/usr/bin", "TWICE=1", "TWICE=2", "HOME=/"]
 no environment~.process.env = ["PATH=/bin"]
 HOME of another user~.process.user = {uid: 8, gid: 8} | .process.env = ["PATH=/bin"]
 HOME of nobody known~.process.user = {uid: 4321, gid: 8} | .process.env = ["PATH=/bin"]

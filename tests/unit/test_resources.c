@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* linux.resources as cgroup files on both sides, and as the size of the machine. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "oci/spec_parse.h"
@@ -30,7 +31,7 @@ static void make(struct result *t, const char *json)
 	if (t->rc == 0)
 		t->rc = plan_size(t->r, &facts, &t->size, &t->e);
 	if (t->rc == 0)
-		t->rc = resources_writes(t->r, &t->size, -1, &t->host, &t->guest, &t->e);
+		t->rc = resources_writes(t->r, &t->size, NULL, &t->host, &t->guest, &t->e);
 }
 
 static void drop(struct result *t)
@@ -101,8 +102,65 @@ static const struct {
 	  "mlx5_1 hca_handle=3 hca_object=9", "" },
 	{ "{\"unified\":{\"pids.max\":\"7\"}}", "pids.max", "71", "7" },
 	{ "{\"unified\":{\"memory.high\":\"max\"}}", "memory.high", "max", "max" },
+	{ "{\"unified\":{\"memory.low\":\"3k\"}}", "memory.low", "3072", "3k" },
+	{ "{\"unified\":{\"memory.low\":\"3kB\"}}", "memory.low", "3kB", "3kB" },
+	{ "{\"cpu\":{\"idle\":0,\"shares\":1024}}", "cpu.idle", "0", "0" },
 	{ "{\"unified\":{\"io.max\":\"8:0 rbps=1\"}}", "io.max", "8:0 rbps=1", "" },
 };
+
+/* What one that is there already has: 50000 of 80000. All lines of the group's cpu files, in their order. */
+static const struct {
+	const char *json, *lines;
+} changes[] = {
+	{ "{\"cpu\":{\"quota\":20000}}", "cpu.max=20000 80000;" },
+	{ "{\"cpu\":{\"period\":40000}}", "cpu.max=50000 40000;" },
+	{ "{\"cpu\":{\"quota\":-1}}", "cpu.max=max 80000;" },
+	{ "{\"cpu\":{\"quota\":20000,\"period\":10000}}", "cpu.max=20000 10000;" },
+	{ "{\"cpu\":{\"shares\":1024}}", "cpu.weight=100;" },
+	{ "{\"cpu\":{\"quota\":10000,\"burst\":5000}}",
+	  "cpu.max.burst=0;cpu.max=10000 80000;cpu.max.burst=5000;" },
+	{ "{\"cpu\":{\"idle\":0,\"shares\":1024}}", "cpu.idle=0;cpu.weight=100;" },
+	{ "{\"cpu\":{\"idle\":1,\"shares\":1024}}", "cpu.weight=100;cpu.idle=1;" },
+};
+
+static void test_changes(void)
+{
+	static const struct cpu_max now = { .quota = 50000, .period = 80000 };
+
+	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+		struct result t = { 0 };
+		char text[512] = "";
+
+		if (resources_parse(changes[i].json, strlen(changes[i].json), &t.r, &t.e) == 0 &&
+		    resources_writes(t.r, &t.size, &now, &t.host, &t.guest, &t.e) == 0)
+			for (size_t k = 0; k < t.host.n; k++)
+				(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%s;",
+					       t.host.v[k].file, t.host.v[k].value);
+		ok(strcmp(text, changes[i].lines) == 0, "update %s: %s", changes[i].json, text);
+		drop(&t);
+	}
+}
+
+static const struct {
+	const char *text;
+	uint64_t bytes; /* 0: none */
+} sizes[] = {
+	{ "1", 1 }, { "4096", 4096 }, { "0x10", 16 }, { "2k", 2048 }, { "2K", 2048 }, { "3M", 3 << 20 },
+	{ "1g", 1 << 30 }, { "1T", 1ull << 40 }, { "15E", 15ull << 60 }, { "16E", 0 }, { "", 0 },
+	{ "max", 0 }, { "-1", 0 }, { " 1", 0 }, { "1kB", 0 }, { "1x", 0 }, { "k", 0 },
+	{ "99999999999999999999", 0 },
+};
+
+static void test_bytes(void)
+{
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint64_t n = 0;
+		bool good = resources_bytes(sizes[i].text, &n);
+
+		ok(good == (sizes[i].bytes != 0) && (!good || n == sizes[i].bytes), "bytes of \"%s\"",
+		   sizes[i].text);
+	}
+}
 
 static const struct {
 	const char *json, *field;
@@ -165,6 +223,11 @@ static void test_size(void)
 	make(&t, "{\"memory\":{\"limit\":104857600},\"unified\":{\"memory.max\":\"209715200\"}}");
 	ok(t.size.limit == 209715200, "unified decides");
 	drop(&t);
+	make(&t, "{\"unified\":{\"memory.max\":\"200M\"}}");
+	ok(t.size.limit == 209715200 && t.size.memory_bytes > 209715200, "unified: a number with a unit");
+	ok(strtoull(value(&t.host, "memory.max"), NULL, 10) == 209715200ull + t.size.host_extra,
+	   "unified: and the machine's share on the host");
+	drop(&t);
 	make(&t, "{\"unified\":{\"memory.max\":\"max\"}}");
 	ok(t.size.limit == -1 && t.size.memory_bytes == facts.default_memory, "unified: max");
 	drop(&t);
@@ -223,6 +286,8 @@ int main(void)
 {
 	test_weights();
 	test_writes();
+	test_changes();
+	test_bytes();
 	test_size();
 	test_vcpus();
 	test_machine_memory();

@@ -59,6 +59,23 @@ static void test_format(const struct proto_stats *guest, uint64_t usage, uint64_
 	free(text);
 }
 
+/* The sum of both, as in cgroup v1. */
+static void test_swap(const struct proto_stats *guest, uint64_t usage, uint64_t limit)
+{
+	struct stats_source s = { .id = "s", .pid = getpid(), .cgroup = -1, .guest = guest };
+	struct json_doc *doc = NULL;
+	char *text = NULL;
+	struct err e;
+
+	ok(stats_format(&s, &text) == 0 && json_parse(text, strlen(text), &doc, &e) == 0, "swap: JSON");
+	is_int(number(json_root(doc), (const char *const[]){ "data", "memory", "swap", "usage", NULL }),
+	       usage, "swap and memory in use");
+	ok(number(json_root(doc), (const char *const[]){ "data", "memory", "swap", "limit", NULL }) == limit,
+	   "swap and memory: their limit");
+	json_free(doc);
+	free(text);
+}
+
 int main(void)
 {
 	struct proto_stats guest;
@@ -82,6 +99,11 @@ int main(void)
 	guest.memory_current = 4096;
 	guest.memory_max = 8192;
 	test_format(&guest, 4096, 8192, "a guest with a limit");
+	guest.swap_current = 100;
+	guest.swap_max = 1000;
+	test_swap(&guest, 4196, 9192);
+	guest.swap_max = UINT64_MAX;
+	test_swap(&guest, 4196, UINT64_MAX);
 	ok(stats_format_oom("x", &text) == 0 && strcmp(text, "{\"type\":\"oom\",\"id\":\"x\"}") == 0,
 	   "oom");
 	free(text);
