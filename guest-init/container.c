@@ -18,7 +18,7 @@
 #include "guest-init/str.h"
 #include "guest-init/sys.h"
 
-#define PASSWD_BYTES 16384 /* what is read of /etc/passwd */
+#define PASSWD_BYTES (16u << 20) /* what is read of /etc/passwd */
 
 int container_detached_proc(void)
 {
@@ -75,14 +75,30 @@ void container_show_filters(const struct container *c)
 		request_filters();
 }
 
-static int write_sysctl(int proc, const char *path, const char *value)
+int container_write_proc(struct container *c, const char *path, const char *text, size_t n)
 {
-	int rc = path_write(proc, path, value, str_len(value));
+	int proc, rc = container_proc(c);
+
+	if (rc >= 0)
+		rc = path_write(rc, path, text, n);
+	if (rc != -EROFS && rc != -ENOENT)
+		return rc;
+	/* the container's own may be read-only, or show processes alone */
+	proc = container_detached_proc();
+	rc = proc < 0 ? proc : path_write(proc, path, text, n);
+	if (proc >= 0)
+		sys_close(proc);
+	return rc;
+}
+
+static int write_sysctl(struct container *c, const char *path, const char *value)
+{
+	int rc = container_write_proc(c, path, value, str_len(value));
 
 	if (rc != -ENOENT)
 		return rc;
 	request_filters();
-	return path_write(proc, path, value, str_len(value));
+	return container_write_proc(c, path, value, str_len(value));
 }
 
 static int set_sysctls(struct container *c, struct err *e)
@@ -91,17 +107,27 @@ static int set_sysctls(struct container *c, struct err *e)
 		struct proto_sysctl s = program_sysctl(&c->program, i);
 		const char *value = program_text(&c->program, s.value);
 		char path[PATH_BYTES];
-		int rc = container_proc(c);
+		int rc;
 
 		if (net_first_port() != 0 && str_eq(program_text(&c->program, s.path), NET_PORTS_SYSCTL))
 			continue;
 		str_fmt(path, sizeof(path), "sys/%s", program_text(&c->program, s.path));
-		if (rc >= 0)
-			rc = write_sysctl(rc, path, value);
+		rc = write_sysctl(c, path, value);
 		if (rc < 0)
 			return err_sys(e, rc, "sysctl \"%s\"", program_text(&c->program, s.path));
 	}
 	return 0;
+}
+
+/* A device is the container's, or ours: it stays as it is. */
+static int own_stream(int fd, uint32_t uid, uint32_t gid)
+{
+	struct stat st;
+	int rc = sys_fstatat(fd, "", &st, AT_EMPTY_PATH);
+
+	if (rc < 0 || (st.st_mode & S_IFMT) == S_IFCHR)
+		return rc;
+	return sys_fchown(fd, uid, gid);
 }
 
 /* Descriptors 0 to 2, owned by the user, who may then open /dev/stdout anew. */
@@ -116,7 +142,7 @@ int container_stdio(struct container *c, struct err *e)
 	for (int i = 0; i < 3; i++) {
 		rc = sys_dup3(terminal ? c->slave : c->stdio[i], i, 0);
 		if (rc >= 0 && !terminal)
-			rc = sys_fchown(i, p->uid, p->gid);
+			rc = own_stream(i, p->uid, p->gid);
 		if (rc < 0)
 			return err_sys(e, rc, "stdio: descriptor %d", i);
 	}
@@ -157,6 +183,8 @@ static int build(struct container *c, struct err *e)
 	if (rc == 0)
 		rc = mounts_cover(c, e);
 	if (rc == 0)
+		rc = process_cwd_again(c, e);
+	if (rc == 0)
 		rc = container_stdio(c, e);
 	return rc;
 }
@@ -165,14 +193,19 @@ static int build(struct container *c, struct err *e)
 static const char *home_entry(struct container *c)
 {
 	static char entry[PATH_BYTES];
-	static char passwd[PASSWD_BYTES];
-	size_t at;
+	char *passwd;
+	struct stat st;
+	size_t at, size;
 
 	if (program_env(&c->program, "HOME") != NULL)
 		return NULL;
 	at = str_fmt(entry, sizeof(entry), "HOME=");
 	str_fmt(entry + at, sizeof(entry) - at, "/");
-	if (path_read(AT_FDCWD, "/etc/passwd", passwd, sizeof(passwd)) > 0)
+	if (sys_fstatat(AT_FDCWD, "/etc/passwd", &st, 0) < 0 || st.st_size <= 0)
+		return entry;
+	size = st.st_size < PASSWD_BYTES ? (size_t)st.st_size + 1 : PASSWD_BYTES;
+	passwd = sys_pages(size); /* until execve */
+	if (passwd != NULL && path_read(AT_FDCWD, "/etc/passwd", passwd, size) > 0)
 		find_home(passwd, c->program.head.process.uid, entry + at, sizeof(entry) - at);
 	return entry;
 }

@@ -102,4 +102,7 @@ _Noreturn void container_exec(struct container *c, struct container_report *r);
  */
 int container_proc(struct container *c);
 
+/* Write a file of procfs, whatever the container's own shows of it and allows. Return: 0 or -errno. */
+int container_write_proc(struct container *c, const char *path, const char *text, size_t n);
+
 #endif

@@ -172,7 +172,8 @@ int devices_pty(struct container *c, struct err *e)
 		return err_sys(e, c->slave, "terminal: open the slave");
 	if (p->rows != 0 || p->cols != 0)
 		sys_ioctl(c->master, TIOCSWINSZ, (long)&size);
-	rc = sys_fchown(c->slave, p->uid, UINT32_MAX); /* the group is devpts' choice */
+	/* the group is devpts' choice, and root's it is already */
+	rc = p->uid != 0 ? sys_fchown(c->slave, p->uid, UINT32_MAX) : 0;
 	return rc < 0 ? err_sys(e, rc, "terminal: chown") : 0;
 }
 

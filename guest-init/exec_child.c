@@ -2,6 +2,8 @@
 /* exec_child - further processes in the container that runs: the child's side. */
 #include "guest-init/exec_child.h"
 
+#include <linux/prctl.h>
+
 #include "guest-init/devices.h"
 #include "guest-init/fds.h"
 #include "guest-init/link.h"
@@ -129,7 +131,7 @@ static void take_null(struct exec_child *x)
 static int enter_cwd(struct container *c, struct err *e)
 {
 	const char *cwd = program_text(&c->program, c->program.head.process.cwd);
-	int rc = sys_chdir(cwd);
+	int rc = process_enter(cwd);
 
 	c->cwd_pending = rc == -EACCES;
 	return rc < 0 && rc != -EACCES ? err_sys(e, rc, "chdir to `%s`", cwd) : 0;
@@ -177,6 +179,8 @@ _Noreturn void exec_child(struct exec_child *x)
 	struct container *c = &x->container;
 	char go;
 
+	/* until execve: a process of the container with our ids must not open what we hold */
+	sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	close_others(x);
 	sys_setsid();
 	sys_umask(0);

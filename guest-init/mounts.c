@@ -9,6 +9,8 @@
 #include "guest-init/str.h"
 #include "guest-init/sys.h"
 
+#define DATA_BYTES 4096 /* mount(2) takes no more */
+
 /* Flags of mount(2) that belong to a mount, as mount_setattr(2) takes them. */
 static const struct {
 	uint64_t ms;
@@ -143,11 +145,35 @@ static int make_link(struct container *c, const struct proto_mount *m, const cha
 	return str_eq(there, target) ? 0 : -EEXIST;
 }
 
+static bool has_mode(const char *data)
+{
+	for (; data != NULL && *data != '\0'; data = str_find(data, ',')) {
+		data += *data == ',';
+		if (str_begins(data, "mode="))
+			return true;
+	}
+	return false;
+}
+
+/* A tmpfs that isn't told its mode has that of the directory it covers, as with runc and crun. */
+static const char *tmpfs_data(const char *type, const char *data, const char *dest)
+{
+	static char text[DATA_BYTES];
+	struct stat st;
+
+	if (!str_eq(type, "tmpfs") || has_mode(data) || str_len(data) + sizeof(",mode=07777") > sizeof(text) ||
+	    sys_fstatat(AT_FDCWD, dest, &st, 0) < 0)
+		return data;
+	str_fmt(text, sizeof(text), "%s%smode=0%u%u%u%u", data, *data != '\0' ? "," : "", st.st_mode >> 9 & 7,
+		st.st_mode >> 6 & 7, st.st_mode >> 3 & 7, st.st_mode & 7);
+	return text;
+}
+
 static int mount_fs(struct container *c, const struct proto_mount *m, const char *dest)
 {
 	const char *type = program_text(&c->program, m->fstype);
 	const char *source = program_text(&c->program, m->source);
-	const char *data = program_text(&c->program, m->data);
+	const char *data = tmpfs_data(type, program_text(&c->program, m->data), dest);
 	uint64_t ms = m->ms_flags;
 	int below = -1, rc;
 

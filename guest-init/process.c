@@ -25,9 +25,7 @@ int process_limits(struct container *c, struct err *e)
 		char text[16];
 		size_t n = str_fmt(text, sizeof(text), "%d", p->oom_score_adj);
 
-		rc = container_proc(c);
-		if (rc >= 0)
-			rc = path_write(rc, "self/oom_score_adj", text, n);
+		rc = container_write_proc(c, "self/oom_score_adj", text, n);
 		if (rc < 0)
 			return err_sys(e, rc, "process.oomScoreAdj %d", p->oom_score_adj);
 	}
@@ -43,15 +41,39 @@ int process_limits(struct container *c, struct err *e)
 	return 0;
 }
 
+int process_enter(const char *dir)
+{
+	char there[PATH_BYTES];
+	int rc = sys_chdir(dir);
+
+	if (rc < 0)
+		return rc;
+	/* one of our descriptors, by /proc/self/fd: the kernel says "(unreachable)" of what "/" does not lead to */
+	rc = (int)sys_getcwd(there, sizeof(there));
+	if (rc > 0 && there[0] == '/')
+		return 0;
+	sys_chdir("/");
+	return rc < 0 ? rc : -ENOENT;
+}
+
+int process_cwd_again(struct container *c, struct err *e)
+{
+	const char *cwd = program_text(&c->program, c->program.head.process.cwd);
+	int rc = process_enter(cwd);
+
+	c->cwd_pending = rc == -EACCES;
+	return rc < 0 && rc != -EACCES ? err_sys(e, rc, "process.cwd \"%s\"", cwd) : 0;
+}
+
 int process_cwd(struct container *c, struct err *e)
 {
 	const char *cwd = program_text(&c->program, c->program.head.process.cwd);
-	int rc = sys_chdir(cwd);
+	int rc = process_enter(cwd);
 
 	if (rc == -ENOENT) {
 		rc = path_make_dir(cwd);
 		if (rc == 0)
-			rc = sys_chdir(cwd);
+			rc = process_enter(cwd);
 	}
 	c->cwd_pending = rc == -EACCES; /* a share may refuse root and let the user in */
 	if (c->cwd_pending)
@@ -217,7 +239,7 @@ int process_become(struct container *c, struct err *e)
 	sys_umask((p->flags & PROTO_PROC_HAS_UMASK) != 0 ? p->umask : DEFAULT_UMASK);
 	if (!c->cwd_pending)
 		return 0;
-	rc = sys_chdir(cwd);
+	rc = process_enter(cwd);
 	return rc < 0 ? err_sys(e, rc, "process.cwd \"%s\"", cwd) : 0;
 }
 

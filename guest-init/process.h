@@ -6,6 +6,7 @@
  *
  *   process_limits()   needs privilege: oom_score_adj, rlimits
  *   process_cwd()      as root, making the directory when it is missing, before "/" is read-only
+ *   process_cwd_again() when paths are covered: what it found before may be one of them
  *   process_become()   scheduling, personality, bounding set, groups, ids, capabilities, no_new_privs, umask
  *   find_program()     args[0] as the user will see it
  *   process_exec()     seccomp, then execve
@@ -22,7 +23,11 @@
 /* Each returns 0, or -errno with @e set. */
 int process_limits(struct container *c, struct err *e);
 int process_cwd(struct container *c, struct err *e);
+int process_cwd_again(struct container *c, struct err *e);
 int process_become(struct container *c, struct err *e);
+
+/* chdir, but never out of the container's root. Return: 0 or -errno; -ENOENT outside. */
+int process_enter(const char *dir);
 
 /*
  * process_exec - become the program

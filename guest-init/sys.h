@@ -259,6 +259,11 @@ static inline int sys_chdir(const char *path)
 	return (int)sys_call3(__NR_chdir, (long)path, 0, 0);
 }
 
+static inline long sys_getcwd(char *buf, size_t n)
+{
+	return sys_call3(__NR_getcwd, (long)buf, (long)n, 0);
+}
+
 static inline int sys_fchdir(int fd)
 {
 	return (int)sys_call3(__NR_fchdir, fd, 0, 0);

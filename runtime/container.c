@@ -161,6 +161,8 @@ static int load(const struct container_options *o, struct creation *c, struct er
 	if (plan_check_process(c->spec->process, e) < 0)
 		return -e->code;
 	p = c->spec->process;
+	if (host_inherit_files(p) < 0)
+		return err_set(e, ENOMEM, "out of memory");
 	if (p->terminal && !o->detached && !o->console_socket)
 		console_our_size(&p->console_height, &p->console_width);
 	if (host_facts_collect(&c->facts, e) < 0 ||

@@ -18,6 +18,7 @@
 #include "oci/spec_parse.h"
 #include "runtime/base/io.h"
 #include "runtime/base/log.h"
+#include "runtime/host.h"
 #include "runtime/base/own.h"
 #include "runtime/exec.h"
 #include "runtime/plan.h"
@@ -114,7 +115,7 @@ static int complete(struct oci_process *p, const struct oci_process *own, const 
 		memcpy(p->rlimits, own->rlimits, own->n_rlimits * sizeof(*p->rlimits));
 		p->n_rlimits = own->n_rlimits;
 	}
-	return 0;
+	return host_inherit_files(p);
 }
 
 static int parse_id(const char *text, char end, uint32_t *out, const char **out_rest)

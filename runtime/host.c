@@ -25,6 +25,7 @@
 #include "runtime/caps.h"
 #include "runtime/netlink.h"
 
+#define GUEST_NR_OPEN 1048576 /* /proc/sys/fs/nr_open of our kernel */
 #define CONF_PATH "/etc/coracle/coracle.conf" /* CORACLE_CONF names another */
 
 /* Our own files: where the user says, where they were installed, beside the program (a build tree). */
@@ -126,6 +127,29 @@ int host_facts_collect(struct host_facts *f, struct err *e)
 	    (!f->conf.set.kernel[0] && find_part("CORACLE_KERNEL", "vmlinux", f->kernel, e) < 0) ||
 	    find_part("CORACLE_INITRD", "coracle-init.cpio", f->initrd, e) < 0)
 		return -e->code;
+	return 0;
+}
+
+int host_inherit_files(struct oci_process *p)
+{
+	struct oci_rlimit *v;
+	struct rlimit r;
+
+	for (size_t i = 0; i < p->n_rlimits; i++)
+		if (p->rlimits[i].resource == RLIMIT_NOFILE)
+			return 0;
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return 0;
+	v = reallocarray(p->rlimits, p->n_rlimits + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v[p->n_rlimits++] = (struct oci_rlimit){
+		.has_resource = true,
+		.resource = RLIMIT_NOFILE,
+		.soft = r.rlim_cur < GUEST_NR_OPEN ? r.rlim_cur : GUEST_NR_OPEN,
+		.hard = r.rlim_max < GUEST_NR_OPEN ? r.rlim_max : GUEST_NR_OPEN,
+	};
+	p->rlimits = v;
 	return 0;
 }
 

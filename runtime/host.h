@@ -39,6 +39,9 @@ struct host_facts {
 /* Collect the facts. Missing parts of our installation are an error that names them. */
 int host_facts_collect(struct host_facts *f, struct err *e) MUST_CHECK;
 
+/* A limit of open files that the process isn't given is ours, as it is for a process on the host. Return: 0, -ENOMEM. */
+int host_inherit_files(struct oci_process *p) MUST_CHECK;
+
 /*
  * Open /dev/kvm and see that it can run ordinary guests.
  * Return: a descriptor, or -errno with one line that says what is missing and how to mend it.

@@ -73,6 +73,51 @@ run_both
 same_lines "rlimits"
 is "$(grep -c . "$T/rt.out")" 16 "rlimits: all 16 of them"
 
+# a limit of open files that is not given is the caller's
+script files 'echo "soft: $(ulimit -Sn)"; echo "hard: $(ulimit -Hn)"' 'del(.process.rlimits)'
+soft=$(ulimit -Sn) hard=$(ulimit -Hn)
+ulimit -Sn 777
+run_both
+same_lines "open files"
+is "$(value soft)" 777 "open files: as many as the caller may have"
+is "$(value hard)" "$((hard > 1048576 ? 1048576 : hard))" "open files: and their most"
+ulimit -Sn "$soft"
+
+# the home of the last of many
+cp "$T/rootfs/etc/passwd" "$T/passwd"
+for ((i = 1; i < 600; i++)); do
+	echo "user$i:x:$((3000 + i)):100:somebody with a rather long name:/home/user$i:/bin/sh"
+done >>"$T/rootfs/etc/passwd"
+script home 'echo "home: $HOME"' '.process.user = {uid: 3599, gid: 8} | .process.env = ["PATH=/bin"]'
+run_both
+same_lines "HOME of the last of many"
+cat "$T/passwd" >"$T/rootfs/etc/passwd"
+
+# ---- cwd: what is laid over it counts, and nothing outside the root
+
+script covered 'echo "files: $(ls | wc -l)"; echo x 2>/dev/null >new && echo "written: yes" || echo "written: no"' \
+	'.process.cwd = "/etc" | .linux.maskedPaths = ["/etc"]'
+run_both
+same_lines "cwd below a masked path"
+script covered 'echo x 2>/dev/null >new && echo "written: yes" || echo "written: no"' \
+	'.process.cwd = "/tmp" | .linux.readonlyPaths = ["/tmp"]'
+run_both
+same_lines "cwd in a read-only path"
+outside=
+for ((fd = 3; fd < 14; fd++)); do
+	bundle outside '.process.cwd = $cwd | .process.args = ["/bin/ls"]' --arg cwd "/proc/self/fd/$fd"
+	run_rt
+	[ "$rc" != 0 ] || outside+=" $fd: $(head -n 3 "$T/rt.out" | xargs)"
+done
+is "$outside" "" "cwd: none of the runtime's own descriptors is one"
+
+# a /proc that shows processes alone, or can't be written: what is set before is set
+script proc 'cat /proc/sys/net/ipv4/ping_group_range 2>/dev/null || echo hidden; cat /proc/self/oom_score_adj' \
+	'.linux.sysctl = {"net.ipv4.ping_group_range": "0 7"} | .process.oomScoreAdj = 300
+	| .mounts |= map(if .destination == "/proc" then .options = ["ro"] else . end)'
+run_both
+same "sysctl and oomScoreAdj where /proc is read-only"
+
 for adj in 500 1000; do
 	script oom 'cat /proc/1/oom_score_adj /proc/self/oom_score_adj' ".process.oomScoreAdj = $adj"
 	run_both

@@ -148,6 +148,14 @@ each @ sh -c 'i=0; while [ $i -lt 200 ]; do echo "line $i"; echo "error $i" >&2;
 same "interleaved"
 each @ dd if=/dev/zero bs=1M count=10
 is "$(md5sum <"$T/rt.out")" "$(md5sum <"$T/ref.out")" "10 MB of output"
+# /dev/null is the container's, whoever has it for his input; and /dev may be read-only
+rt exec -u 1000:1000 "$rt_id" true </dev/null
+is "$?$(echo | rt exec "$rt_id" stat -c %u:%a /dev/null)" 00:666 "an exec leaves /dev/null its owner"
+outside=
+for ((fd = 3; fd < 14; fd++)); do
+	found=$(rt exec --cwd "/proc/self/fd/$fd" "$rt_id" /bin/ls </dev/null 2>/dev/null) && outside+=" $fd: $found"
+done
+is "$outside" "" "--cwd: none of the runtime's own descriptors is one"
 echo one | { rt exec "$rt_id" cat; echo "$?"; } >"$T/rt.out" 2>&1
 is "$(xargs <"$T/rt.out")" "one 0" "a pipe as stdin"
 (rt exec "$rt_id" sh -c 'yes; echo $? >/tmp/yes' </dev/null | head -n 2) >"$T/rt.out" 2>&1
