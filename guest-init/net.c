@@ -139,6 +139,9 @@ static int rename_link(struct rtnl_link *link, const char *name)
 /* Give every link its name; first odd ones, since two may have changed places. */
 static int rename_links(struct err *e)
 {
+	struct err more;
+	int first = 0;
+
 	for (int pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < next.n; i++) {
 			const struct proto_net *r = &next.r[i];
@@ -149,18 +152,20 @@ static int rename_links(struct err *e)
 			if (r->kind != PROTO_NET_LINK)
 				continue;
 			link = find_slot(r->slot);
-			if (link == NULL)
-				return err_set(e, ENODEV, "network: %s: the device is not there", r->name);
-			if (str_eq(link->name, r->name))
+			if (link == NULL && first == 0)
+				first = err_set(e, ENODEV, "network: %s: the device is not there", r->name);
+			if (link == NULL || str_eq(link->name, r->name))
 				continue;
 			str_fmt(name, sizeof(name), "slot%u", r->slot);
 			rc = rename_link(link, pass == 0 ? name : r->name);
 			if (rc < 0)
-				return err_sys(e, rc, "network: %s: rename", r->name);
+				rc = err_sys(first == 0 ? e : &more, rc, "network: %s: rename", r->name);
+			if (first == 0)
+				first = rc;
 			again[r->slot] = true;
 		}
 	}
-	return 0;
+	return first;
 }
 
 /* Addresses of its own making would be in the way of the host's. */
@@ -190,10 +195,14 @@ static int set_mac_and_mtu(const struct proto_net *r, const struct ifinfomsg *in
 static int set_link(const struct proto_net *r, struct err *e)
 {
 	struct rtnl_link *link = find_slot(r->slot);
-	struct ifinfomsg info = {.ifi_index = link->index, .ifi_change = LINK_FLAG_UP};
+	struct ifinfomsg info = {.ifi_change = LINK_FLAG_UP};
 	struct rtnl_msg m;
-	int rc = set_mac_and_mtu(r, &info, link->up);
+	int rc;
 
+	if (link == NULL)
+		return err_set(e, ENODEV, "network: %s: the device is not there", r->name);
+	info.ifi_index = link->index;
+	rc = set_mac_and_mtu(r, &info, link->up);
 	if (rc == -EAFNOSUPPORT || rc == -EOPNOTSUPP) /* a kernel without IPv6 */
 		rc = set_mac_and_mtu(r, &info, true);
 	if (rc < 0)
@@ -310,6 +319,8 @@ static int carry_out(bool add, const struct proto_net *r, struct err *e)
 	rc = rtnl_do(sock, &m);
 	if (rc == 0 || !add || (rc == -EEXIST && r->kind == PROTO_NET_ROUTE))
 		return 0; /* what was to go may have gone with its link, what was to come with its address */
+	if (rc == -EACCES && r->family == 10)
+		return 0; /* disable_ipv6, a sysctl of the container's */
 	show(r, text, sizeof(text));
 	return err_sys(e, rc, "network: %s: %s %s", link->name, kinds[r->kind].name, text);
 }
@@ -364,6 +375,43 @@ static void remove_old(void)
 	}
 }
 
+static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+	unsigned rest = 8 - bits % 8;
+
+	if (memcmp(a, b, bits / 8) != 0)
+		return false;
+	return bits % 8 == 0 || a[bits / 8] >> rest == b[bits / 8] >> rest;
+}
+
+/* The kernel makes a route to an address's neighbours. The host's may have been taken away (CNI's ptp does that). */
+static void drop_prefix_route(const struct proto_net *a)
+{
+	const uint8_t *dst = a->flags & PROTO_NET_HAS_VIA ? a->via : a->dst;
+	struct proto_net route = {.kind = PROTO_NET_ROUTE,
+				  .slot = a->slot,
+				  .family = a->family,
+				  .prefix = a->prefix,
+				  .scope = a->family == 2 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+				  .protocol = RTPROT_KERNEL,
+				  .type = RTN_UNICAST};
+	struct err ignored;
+
+	if (a->prefix == 8 * address_bytes(a) || (a->flags & PROTO_NET_NO_PREFIX_ROUTE) != 0)
+		return;
+	for (uint32_t i = 0; i < next.n; i++) {
+		const struct proto_net *r = &next.r[i];
+
+		if (r->kind == PROTO_NET_ROUTE && r->slot == a->slot && r->family == a->family &&
+		    r->prefix == a->prefix && r->protocol == RTPROT_KERNEL &&
+		    same_prefix(r->dst, dst, r->prefix))
+			return;
+	}
+	for (unsigned bit = 0; bit < a->prefix; bit++)
+		route.dst[bit / 8] |= (uint8_t)(dst[bit / 8] & 0x80u >> bit % 8);
+	carry_out(false, &route, &ignored);
+}
+
 static int add_new(struct err *e)
 {
 	struct err more;
@@ -378,24 +426,29 @@ static int add_new(struct err *e)
 		rc = carry_out(true, r, first == 0 ? e : &more);
 		if (first == 0)
 			first = rc;
+		if (rc == 0 && r->kind == PROTO_NET_ADDR)
+			drop_prefix_route(r);
 	}
 	return first;
 }
 
 static int set_links(struct err *e)
 {
+	struct err more;
+	int first = 0;
+
 	for (uint32_t i = 0; i < next.n; i++) {
 		const struct proto_net *r = &next.r[i];
 		int rc;
 
 		if (r->kind != PROTO_NET_LINK || (has(&now, r) && !again[r->slot]))
 			continue;
-		rc = set_link(r, e);
-		if (rc < 0)
-			return rc;
+		rc = set_link(r, first == 0 ? e : &more);
+		if (first == 0)
+			first = rc;
 		again[r->slot] = true;
 	}
-	return 0;
+	return first;
 }
 
 /*
@@ -433,10 +486,12 @@ uint16_t net_first_port(void)
 	return ports;
 }
 
-/* Make `next` true, then it is `now`. */
+/* Make `next` true, then it is `now`. What fails keeps nothing else from being done, and is due again next time. */
 static int apply(struct err *e)
 {
-	int rc;
+	static bool unfinished;
+	struct err more;
+	int rc, first;
 
 	if (next.n == 0 && now.n == 0)
 		return 0;
@@ -444,22 +499,22 @@ static int apply(struct err *e)
 		sock = rtnl_open();
 	if (sock < 0)
 		return err_sys(e, sock, "network: rtnetlink");
-	memset(again, 0, sizeof(again));
+	memset(again, unfinished, sizeof(again));
 	rc = match_devices();
 	if (rc < 0)
 		return err_sys(e, rc, "network: list the links");
-	rc = set_ports(e);
-	if (rc == 0)
-		rc = rename_links(e);
-	if (rc == 0)
-		rc = set_links(e);
-	if (rc == 0) {
-		remove_old();
-		rc = add_new(e);
-	}
+	first = set_ports(e);
+	rc = rename_links(first == 0 ? e : &more);
+	first = first == 0 ? rc : first;
+	rc = set_links(first == 0 ? e : &more);
+	first = first == 0 ? rc : first;
+	remove_old();
+	rc = add_new(first == 0 ? e : &more);
+	first = first == 0 ? rc : first;
+	unfinished = first != 0;
 	now.n = next.n;
 	memcpy(now.r, next.r, next.n * sizeof(next.r[0]));
-	return rc;
+	return first;
 }
 
 int net_program(const struct program *p, struct err *e)

@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "runtime/base/io.h"
@@ -31,6 +32,8 @@
 
 #define SETTLE_MS 30   /* changes come in groups */
 #define SETTLE_MOST 20 /* times SETTLE_MS: an endless group is looked at all the same */
+#define DEAF_MS 1000   /* after a failure: what is heard then may be our own tap that came and went */
+#define RETRY_MOST_MS 8000
 #define NETNS_FILE "netns"
 
 struct helper {
@@ -39,6 +42,9 @@ struct helper {
 	int watch_fd;
 	int fd;	      /* to the monitor */
 	bool started; /* changes are followed from the first request on */
+	int64_t deaf_until; /* in milliseconds */
+	int64_t retry_at;   /* 0: nothing has failed */
+	int64_t retry_ms;
 };
 
 /* ------------------------------------------------------------------ words to the monitor */
@@ -69,7 +75,19 @@ static void note_list(struct helper *h)
 
 /* ------------------------------------------------------------------ the loop */
 
-/* Return: 0 or -errno with @e. What could be done has been, and is told, in both cases. */
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/*
+ * An interface that can't be had is tried again with the next change, and after a while: what changed in the second
+ * after the failure was not listened to.
+ * Return: 0 or -errno with @e. What could be done has been, and is told, in both cases.
+ */
 static int refresh(struct helper *h, struct err *e)
 {
 	bool changed;
@@ -77,6 +95,11 @@ static int refresh(struct helper *h, struct err *e)
 
 	if (changed)
 		note_list(h);
+	h->retry_ms = r == 0 ? 0 : h->retry_ms == 0 ? DEAF_MS : 2 * h->retry_ms;
+	if (h->retry_ms > RETRY_MOST_MS)
+		h->retry_ms = RETRY_MOST_MS;
+	h->retry_at = r == 0 ? 0 : now_ms() + h->retry_ms;
+	h->deaf_until = r == 0 ? 0 : now_ms() + DEAF_MS;
 	return r;
 }
 
@@ -101,9 +124,10 @@ static void on_change(struct helper *h)
 	struct err ignored = { 0 };
 
 	netlink_drain(h->watch);
+	if (now_ms() < h->deaf_until)
+		return;
 	for (int i = 0; i < SETTLE_MOST && poll(&p, 1, SETTLE_MS) > 0; i++)
 		netlink_drain(h->watch);
-	/* an interface that can't be had is tried again with the next change */
 	if (h->started && refresh(h, &ignored) < 0)
 		return;
 }
@@ -114,16 +138,17 @@ _Noreturn static void serve(struct helper *h)
 			       { .fd = h->watch_fd, .events = POLLIN } };
 
 	for (;;) {
+		int64_t left = h->retry_at ? h->retry_at - now_ms() : -1;
 		char byte;
 
-		if (poll(p, 2, -1) < 0)
+		if (poll(p, 2, h->retry_at && left < 0 ? 0 : (int)left) < 0)
 			continue;
 		if (p[0].revents) {
 			if (recv(h->fd, &byte, 1, MSG_DONTWAIT) != 1)
 				break;
 			on_request(h);
 		}
-		if (p[1].revents)
+		if (p[1].revents || (h->retry_at && now_ms() >= h->retry_at))
 			on_change(h);
 	}
 	net_close(h->net);

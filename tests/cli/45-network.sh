@@ -163,6 +163,65 @@ is "$(xargs <"$T/late.out")" "10.77.2.2/24 1450 0" "it is there when the process
 rt delete --force "$ID"
 untied "deleted by force: untied"
 
+# its address there is one of the namespace's, which is not the guest's to keep to
+net late6 'ip -o -4 addr show eth5 | sed "s/.*inet //; s/ .*//"; ip -6 addr | grep -c inet6' \
+	'.linux.sysctl = {"net.ipv6.conf.all.disable_ipv6": "1"}'
+new_id
+rt create --bundle "$B" "$ID" >"$T/late.out" 2>"$T/late.err" </dev/null
+ip link add v5 netns "$PEER" type veth peer name eth5 netns "$CTR"
+ip -n "$PEER" link set v5 up
+ip -n "$CTR" addr add 10.77.5.2/24 dev eth5
+ip -n "$CTR" addr add fd00:77:5::2/64 dev eth5 nodad
+ip -n "$CTR" link set eth5 up
+rt start "$ID"
+is $? 0 "disable_ipv6: start after the engine has added an interface" || diag "$(cat "$T/late.err")"
+until_true 60 sh -c "[ \"\$(wc -l <'$T/late.out')\" = 2 ]"
+is "$(xargs <"$T/late.out")" "10.77.5.2/24 0" "disable_ipv6: what else it has is there" || diag "$(cat "$T/late.out" "$T/late.err")"
+rt delete --force "$ID"
+ip -n "$PEER" link del v5
+
+# as CNI's ptp leaves them: the neighbours are behind the peer
+ip -n "$CTR" route del 10.77.0.0/24 dev eth0
+ip -n "$CTR" route add 10.77.0.1 dev eth0
+ip -n "$CTR" route add 10.77.0.0/24 via 10.77.0.1
+ip -n "$CTR" -6 route del fd00:77::/64 dev eth0
+ip -n "$CTR" -6 route add fd00:77::1 dev eth0
+ip -n "$CTR" -6 route add fd00:77::/64 via fd00:77::1
+net ptp '{ ip route; ip -6 route; } | grep -e "dev eth0" | grep -v -e fe80 -e ff00 | sed "s/  */ /g; s/ *$//; s/ pref .*//" | sort'
+run_both
+same "a prefix route that the engine took away is not there"
+ip -n "$CTR" -6 route del fd00:77::/64 via fd00:77::1
+ip -n "$CTR" -6 route del fd00:77::1 dev eth0
+ip -n "$CTR" -6 route add fd00:77::/64 dev eth0 proto kernel metric 256
+ip -n "$CTR" route del 10.77.0.0/24 via 10.77.0.1
+ip -n "$CTR" route del 10.77.0.1 dev eth0
+ip -n "$CTR" route add 10.77.0.0/24 dev eth0 proto kernel scope link src 10.77.0.2
+
+# an interface that can't be had, on either side, is in nobody's way
+net stuck 'ip link add eth5 type dummy && echo up; until ip addr show eth0 | grep -q 10.77.0.19; do sleep 0.2; done; echo address
+	until [ -e /sys/class/net/eth6 ]; do sleep 0.2; done; echo came
+	ip link del eth5; until ip addr show eth5 2>/dev/null | grep -q 10.77.5.2; do sleep 0.2; done; echo both; sleep 1'
+in_back rt
+until_true 60 has_line up
+for i in 5 6; do ip link add v$i netns "$PEER" type veth peer name eth$i netns "$CTR"; ip -n "$PEER" link set v$i up; done
+ctr tc qdisc add dev eth6 ingress
+for i in 5 6; do ip -n "$CTR" addr add 10.77.$i.2/24 dev eth$i; ip -n "$CTR" link set eth$i up; done
+ip -n "$CTR" addr add 10.77.0.19/24 dev eth0
+until_true 30 has_line address
+is $? 0 "an interface whose name is taken in the guest keeps nothing else out" || diag "$(cat "$T/back.out" "$T/back.err")"
+timeout 4 ip -n "$CTR" monitor link >"$T/monitor"
+taps=$(grep -c 'coracle[0-9]*:' "$T/monitor")
+[ "$taps" -le 12 ]
+ok $? "one that has an ingress qdisc is tried now and then, not all the time ($taps events)"
+ctr tc qdisc del dev eth6 ingress
+until_true 30 has_line came
+is $? 0 "and it comes when it can be had"
+ip -n "$CTR" addr del 10.77.0.19/24 dev eth0
+until_true 30 has_line both
+is $? 0 "so does the other" || diag "$(cat "$T/back.out" "$T/back.err")"
+end_back rt
+for i in 5 6; do ip -n "$PEER" link del v$i; done
+
 net watch 'echo up; until ip addr show eth0 | grep -q 10.77.0.9; do sleep 0.2; done; echo address
 	until ip route | grep -q "192.0.2.99"; do sleep 0.2; done; echo route
 	until ! [ -e /sys/class/net/eth2 ]; do sleep 0.2; done; echo gone; ls /sys/class/net | xargs
