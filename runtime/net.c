@@ -196,7 +196,16 @@ static int fill_slot(struct net *n, struct net_slot *s, const struct net_link *l
 	}
 	if (r < 0)
 		netlink_end_redirect(&n->nl, l->index, s->tap_index);
+	else if (l->filters)
+		s->all_multicast = netlink_all_multicast(&n->nl, l->index, true) == 0;
 	return r;
+}
+
+static void untie(struct net *n, const struct net_slot *s)
+{
+	if (s->all_multicast)
+		(void)netlink_all_multicast(&n->nl, s->index, false); /* it may have gone */
+	netlink_end_redirect(&n->nl, s->index, s->tap_index);
 }
 
 static int take_link(struct net *n, const struct net_link *l, struct err *e)
@@ -248,7 +257,7 @@ static int match_slots(struct net *n, const struct net_link *links, size_t n_lin
 		if (s->index == 0 || (l && !l->enslaved))
 			continue;
 		if (l)
-			netlink_end_redirect(&n->nl, l->index, s->tap_index);
+			untie(n, s);
 		empty_slot(n, s);
 	}
 	for (size_t i = 0; i < n_links; i++) {
@@ -399,7 +408,7 @@ void net_close(struct net *n)
 		return;
 	for (uint32_t i = 0; i < PROTO_MAX_SLOTS; i++) {
 		if (n->slots[i].index != 0)
-			netlink_end_redirect(&n->nl, n->slots[i].index, n->slots[i].tap_index);
+			untie(n, &n->slots[i]);
 		own_close_fd(&n->slots[i].tap_fd);
 	}
 	netlink_close(&n->nl);

@@ -40,6 +40,7 @@ struct net_slot {
 	uint32_t mtu;
 	bool uso;
 	bool shared; /* by place: another container had the interface first */
+	bool all_multicast; /* we have set it, and take it back */
 };
 
 struct net {

@@ -180,6 +180,8 @@ size_t netlink_links(const struct netlink *nl, struct net_link *out, size_t max)
 			memcpy(to->mac, nl_addr_get_binary_addr(mac), sizeof(to->mac));
 		to->enslaved = rtnl_link_get_master(l) > 0;
 		to->addressed = has_address(nl, to->index);
+		to->filters = !(rtnl_link_get_flags(l) & IFF_ALLMULTI) &&
+			      (!rtnl_link_get_type(l) || strcmp(rtnl_link_get_type(l), "macvlan") == 0);
 		n++;
 	}
 	return n;
@@ -209,6 +211,23 @@ int netlink_set(struct netlink *nl, int index, uint32_t mtu, bool bare, struct e
 		r = rtnl_link_change(nl->sock, l, l, 0);
 	rtnl_link_put(l);
 	return r < 0 ? netlink_fail(e, r, "raise the link", "") : 0;
+}
+
+int netlink_all_multicast(struct netlink *nl, int index, bool on)
+{
+	struct rtnl_link *l = rtnl_link_alloc();
+	int r = -NLE_NOMEM;
+
+	if (l) {
+		rtnl_link_set_ifindex(l, index);
+		if (on)
+			rtnl_link_set_flags(l, IFF_ALLMULTI);
+		else
+			rtnl_link_unset_flags(l, IFF_ALLMULTI);
+		r = rtnl_link_change(nl->sock, l, l, 0);
+		rtnl_link_put(l);
+	}
+	return r < 0 ? -EIO : 0;
 }
 
 /* ------------------------------------------------------------------ records */

@@ -34,6 +34,7 @@ struct net_link {
 	bool ethernet;
 	bool enslaved;	/* belongs to a bridge or bond */
 	bool addressed; /* has an address */
+	bool filters;	/* drops multicast that nobody on the host has joined: a macvlan, a real device */
 };
 
 int netlink_open(struct netlink *nl, struct err *e) MUST_CHECK;
@@ -50,6 +51,9 @@ size_t netlink_links(const struct netlink *nl, struct net_link *out, size_t max)
 
 /* Set @up, and MTU unless 0, and keep IPv6 from giving the link an address (@bare). */
 int netlink_set(struct netlink *nl, int index, uint32_t mtu, bool bare, struct err *e) MUST_CHECK;
+
+/* Have a link take all multicast, for what the guest joins, or no longer. Return: 0 or -EIO. */
+int netlink_all_multicast(struct netlink *nl, int index, bool on);
 
 /*
  * Addresses, permanent neighbours and routes of one link, in the order in which a guest can take them.
