@@ -232,8 +232,9 @@ if { ip -n "$PEER" link add mv0 link v1 type macvlan mode bridge && ip -n "$PEER
 	ip -n "$PEER" link add mv1 link v1 type macvlan mode bridge
 	ip -n "$PEER" addr add fd00:99::6/64 dev mv1 nodad
 	ip -n "$PEER" link set mv1 up
-	peer "$BUSYBOX" ping -c 1 -w 20 fd00:99::5 >"$T/mv.out" 2>&1
-	is $? 0 "macvlan: neighbours find the address that the guest gave itself" || diag "$(cat "$T/mv.out" "$T/back.err")"
+	until_true 20 peer "$BUSYBOX" ping -c 1 -w 2 fd00:99::5
+	is $? 0 "macvlan: neighbours find the address that the guest gave itself" ||
+		diag "$(ip -n "$CTR" -d link show mv0; rt exec "$ID" ip addr show mv0; cat "$T/back.err")"
 	end_back rt
 	is "$(ip -n "$CTR" link show mv0 | grep -c ALLMULTI)" 0 "macvlan: as it was, afterwards"
 	ip -n "$CTR" link del mv0
