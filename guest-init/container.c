@@ -75,20 +75,25 @@ void container_show_filters(const struct container *c)
 		request_filters();
 }
 
+int container_write_own_proc(const char *path, const char *text, size_t n)
+{
+	int proc = container_detached_proc(), rc;
+
+	if (proc < 0)
+		return proc;
+	rc = path_write(proc, path, text, n);
+	sys_close(proc);
+	return rc;
+}
+
 int container_write_proc(struct container *c, const char *path, const char *text, size_t n)
 {
-	int proc, rc = container_proc(c);
+	int rc = container_proc(c);
 
 	if (rc >= 0)
 		rc = path_write(rc, path, text, n);
-	if (rc != -EROFS && rc != -ENOENT)
-		return rc;
-	/* the container's own may be read-only, or show processes alone */
-	proc = container_detached_proc();
-	rc = proc < 0 ? proc : path_write(proc, path, text, n);
-	if (proc >= 0)
-		sys_close(proc);
-	return rc;
+	/* the container's may be read-only, or show processes alone */
+	return rc == -EROFS || rc == -ENOENT ? container_write_own_proc(path, text, n) : rc;
 }
 
 static int write_sysctl(struct container *c, const char *path, const char *value)
@@ -98,7 +103,7 @@ static int write_sysctl(struct container *c, const char *path, const char *value
 	if (rc != -ENOENT)
 		return rc;
 	request_filters();
-	return container_write_proc(c, path, value, str_len(value));
+	return container_write_own_proc(path, value, str_len(value));
 }
 
 static int set_sysctls(struct container *c, struct err *e)
@@ -150,6 +155,12 @@ int container_stdio(struct container *c, struct err *e)
 	return 0;
 }
 
+static int cwd_error(const struct container *c, int rc, struct err *e)
+{
+	return rc < 0 ? err_sys(e, rc, "process.cwd \"%s\"",
+				program_text(&c->program, c->program.head.process.cwd)) : 0;
+}
+
 /* Everything that takes privilege. */
 static int build(struct container *c, struct err *e)
 {
@@ -179,11 +190,11 @@ static int build(struct container *c, struct err *e)
 	if (rc == 0)
 		rc = process_limits(c, e);
 	if (rc == 0)
-		rc = process_cwd(c, e);
+		rc = cwd_error(c, process_make_cwd(c), e);
 	if (rc == 0)
 		rc = mounts_cover(c, e);
 	if (rc == 0)
-		rc = process_cwd_again(c, e);
+		rc = cwd_error(c, process_cwd(c), e);
 	if (rc == 0)
 		rc = container_stdio(c, e);
 	return rc;
@@ -327,14 +338,11 @@ static int make_time(struct container *c, struct err *e)
 	char text[128];
 	size_t n = str_fmt(text, sizeof(text), "monotonic %ld %u\nboottime %ld %u\n", m->secs,
 			   m->nanosecs, b->secs, b->nanosecs);
-	int proc, rc = sys_unshare(CLONE_NEWTIME);
+	int rc = sys_unshare(CLONE_NEWTIME);
 
 	if (rc < 0)
 		return err_sys(e, rc, "linux.namespaces: time");
-	proc = container_detached_proc();
-	rc = proc < 0 ? proc : path_write(proc, "self/timens_offsets", text, n);
-	if (proc >= 0)
-		sys_close(proc);
+	rc = container_write_own_proc("self/timens_offsets", text, n);
 	return rc < 0 ? err_sys(e, rc, "linux.timeOffsets: %ld s and %ld s, on a machine that has just booted",
 				m->secs, b->secs) : 0;
 }

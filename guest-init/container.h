@@ -72,6 +72,9 @@ int container_start(const struct program *p, struct passed *passed, struct conta
 /* A procfs of our pid namespace that is mounted nowhere. Return: a descriptor, or -errno. */
 int container_detached_proc(void);
 
+/* Write @path of such a one. Return: 0, or -errno. */
+int container_write_own_proc(const char *path, const char *text, size_t n);
+
 /* Make pipes for the streams of @c, /dev/null where it asks for it: our ends go to @out_ours. */
 int container_pipes(struct container *c, int out_ours[3]);
 

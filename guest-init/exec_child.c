@@ -130,11 +130,9 @@ static void take_null(struct exec_child *x)
 /* Unlike the container's first process it finds its directory there or fails. */
 static int enter_cwd(struct container *c, struct err *e)
 {
-	const char *cwd = program_text(&c->program, c->program.head.process.cwd);
-	int rc = process_enter(cwd);
+	int rc = process_cwd(c);
 
-	c->cwd_pending = rc == -EACCES;
-	return rc < 0 && rc != -EACCES ? err_sys(e, rc, "chdir to `%s`", cwd) : 0;
+	return rc < 0 ? err_sys(e, rc, "chdir to `%s`", program_text(&c->program, c->program.head.process.cwd)) : 0;
 }
 
 static int build(struct exec_child *x, struct err *e)

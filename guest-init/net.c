@@ -119,6 +119,26 @@ static void release_device(const struct rtnl_link *link)
 	sys_close(sysfs);
 }
 
+/* ------------------------------------------------------------------ errors */
+
+/* Of several failures the first is told; none keeps what comes after it from being tried. */
+struct outcome {
+	int rc;
+	struct err *first;
+	struct err more;
+};
+
+static struct err *room_for(struct outcome *o)
+{
+	return o->rc == 0 ? o->first : &o->more;
+}
+
+static void failed(struct outcome *o, int rc)
+{
+	if (o->rc == 0)
+		o->rc = rc;
+}
+
 /* ------------------------------------------------------------------ links */
 
 static int rename_link(struct rtnl_link *link, const char *name)
@@ -136,12 +156,9 @@ static int rename_link(struct rtnl_link *link, const char *name)
 	return rc;
 }
 
-/* Give every link its name; first odd ones, since two may have changed places. */
-static int rename_links(struct err *e)
+/* Give every link its name; first odd ones, since two may have changed places. One that is missing: set_link(). */
+static void rename_links(struct outcome *o)
 {
-	struct err more;
-	int first = 0;
-
 	for (int pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < next.n; i++) {
 			const struct proto_net *r = &next.r[i];
@@ -152,20 +169,15 @@ static int rename_links(struct err *e)
 			if (r->kind != PROTO_NET_LINK)
 				continue;
 			link = find_slot(r->slot);
-			if (link == NULL && first == 0)
-				first = err_set(e, ENODEV, "network: %s: the device is not there", r->name);
 			if (link == NULL || str_eq(link->name, r->name))
 				continue;
 			str_fmt(name, sizeof(name), "slot%u", r->slot);
 			rc = rename_link(link, pass == 0 ? name : r->name);
 			if (rc < 0)
-				rc = err_sys(first == 0 ? e : &more, rc, "network: %s: rename", r->name);
-			if (first == 0)
-				first = rc;
+				failed(o, err_sys(room_for(o), rc, "network: %s: rename", r->name));
 			again[r->slot] = true;
 		}
 	}
-	return first;
 }
 
 /* Addresses of its own making would be in the way of the host's. */
@@ -412,43 +424,31 @@ static void drop_prefix_route(const struct proto_net *a)
 	carry_out(false, &route, &ignored);
 }
 
-static int add_new(struct err *e)
+static void add_new(struct outcome *o)
 {
-	struct err more;
-	int first = 0;
-
 	for (uint32_t i = 0; i < next.n; i++) {
 		const struct proto_net *r = &next.r[i];
 		int rc;
 
 		if (r->kind == PROTO_NET_LINK || (has(&now, r) && !again[r->slot]))
 			continue;
-		rc = carry_out(true, r, first == 0 ? e : &more);
-		if (first == 0)
-			first = rc;
+		rc = carry_out(true, r, room_for(o));
+		failed(o, rc);
 		if (rc == 0 && r->kind == PROTO_NET_ADDR)
 			drop_prefix_route(r);
 	}
-	return first;
 }
 
-static int set_links(struct err *e)
+static void set_links(struct outcome *o)
 {
-	struct err more;
-	int first = 0;
-
 	for (uint32_t i = 0; i < next.n; i++) {
 		const struct proto_net *r = &next.r[i];
-		int rc;
 
 		if (r->kind != PROTO_NET_LINK || (has(&now, r) && !again[r->slot]))
 			continue;
-		rc = set_link(r, first == 0 ? e : &more);
-		if (first == 0)
-			first = rc;
+		failed(o, set_link(r, room_for(o)));
 		again[r->slot] = true;
 	}
-	return first;
 }
 
 /*
@@ -460,7 +460,7 @@ static int set_ports(struct err *e)
 	uint16_t first = 0;
 	char text[32];
 	size_t n;
-	int proc, rc;
+	int rc;
 
 	for (uint32_t i = 0; i < next.n; i++)
 		if (next.r[i].kind == PROTO_NET_LINK && next.r[i].first_port != 0)
@@ -469,12 +469,9 @@ static int set_ports(struct err *e)
 		return 0;
 	n = first == 0 ? str_fmt(text, sizeof(text), "%s", DEFAULT_PORTS) :
 			 str_fmt(text, sizeof(text), "%u %u", (unsigned)first, first + PROTO_NET_PORTS - 1);
-	proc = container_detached_proc();
-	rc = proc < 0 ? proc : path_write(proc, SYSCTL_PORTS, text, n);
+	rc = container_write_own_proc(SYSCTL_PORTS, text, n);
 	if (rc >= 0 && first != 0)
-		path_write(proc, SYSCTL_REUSE, "1", 1);
-	if (proc >= 0)
-		sys_close(proc);
+		container_write_own_proc(SYSCTL_REUSE, "1", 1);
 	if (rc < 0)
 		return err_sys(e, rc, "network: ports %s", text);
 	ports = first;
@@ -490,8 +487,8 @@ uint16_t net_first_port(void)
 static int apply(struct err *e)
 {
 	static bool unfinished;
-	struct err more;
-	int rc, first;
+	struct outcome o = {.first = e};
+	int rc;
 
 	if (next.n == 0 && now.n == 0)
 		return 0;
@@ -503,18 +500,15 @@ static int apply(struct err *e)
 	rc = match_devices();
 	if (rc < 0)
 		return err_sys(e, rc, "network: list the links");
-	first = set_ports(e);
-	rc = rename_links(first == 0 ? e : &more);
-	first = first == 0 ? rc : first;
-	rc = set_links(first == 0 ? e : &more);
-	first = first == 0 ? rc : first;
+	failed(&o, set_ports(e));
+	rename_links(&o);
+	set_links(&o);
 	remove_old();
-	rc = add_new(first == 0 ? e : &more);
-	first = first == 0 ? rc : first;
-	unfinished = first != 0;
+	add_new(&o);
+	unfinished = o.rc != 0;
 	now.n = next.n;
 	memcpy(now.r, next.r, next.n * sizeof(next.r[0]));
-	return first;
+	return o.rc;
 }
 
 int net_program(const struct program *p, struct err *e)

@@ -41,7 +41,8 @@ int process_limits(struct container *c, struct err *e)
 	return 0;
 }
 
-int process_enter(const char *dir)
+/* chdir, but never out of the container's root. Return: 0 or -errno; -ENOENT outside. */
+static int enter(const char *dir)
 {
 	char there[PATH_BYTES];
 	int rc = sys_chdir(dir);
@@ -56,29 +57,23 @@ int process_enter(const char *dir)
 	return rc < 0 ? rc : -ENOENT;
 }
 
-int process_cwd_again(struct container *c, struct err *e)
+int process_cwd(struct container *c)
 {
-	const char *cwd = program_text(&c->program, c->program.head.process.cwd);
-	int rc = process_enter(cwd);
+	int rc = enter(program_text(&c->program, c->program.head.process.cwd));
 
-	c->cwd_pending = rc == -EACCES;
-	return rc < 0 && rc != -EACCES ? err_sys(e, rc, "process.cwd \"%s\"", cwd) : 0;
+	c->cwd_pending = rc == -EACCES; /* a share may refuse root and let the user in */
+	return c->cwd_pending ? 0 : rc;
 }
 
-int process_cwd(struct container *c, struct err *e)
+int process_make_cwd(struct container *c)
 {
-	const char *cwd = program_text(&c->program, c->program.head.process.cwd);
-	int rc = process_enter(cwd);
+	int rc = process_cwd(c);
 
-	if (rc == -ENOENT) {
-		rc = path_make_dir(cwd);
-		if (rc == 0)
-			rc = process_enter(cwd);
-	}
-	c->cwd_pending = rc == -EACCES; /* a share may refuse root and let the user in */
-	if (c->cwd_pending)
-		return 0;
-	return rc < 0 ? err_sys(e, rc, "process.cwd \"%s\"", cwd) : 0;
+	if (rc == -ENOENT)
+		rc = path_make_dir(program_text(&c->program, c->program.head.process.cwd));
+	else
+		return rc;
+	return rc < 0 ? rc : process_cwd(c);
 }
 
 /* Loading a filter takes privilege that the process may not have, unless no_new_privs is set. */
@@ -239,7 +234,7 @@ int process_become(struct container *c, struct err *e)
 	sys_umask((p->flags & PROTO_PROC_HAS_UMASK) != 0 ? p->umask : DEFAULT_UMASK);
 	if (!c->cwd_pending)
 		return 0;
-	rc = process_enter(cwd);
+	rc = enter(cwd);
 	return rc < 0 ? err_sys(e, rc, "process.cwd \"%s\"", cwd) : 0;
 }
 

@@ -5,8 +5,8 @@
  * DOC: order
  *
  *   process_limits()   needs privilege: oom_score_adj, rlimits
- *   process_cwd()      as root, making the directory when it is missing, before "/" is read-only
- *   process_cwd_again() when paths are covered: what it found before may be one of them
+ *   process_make_cwd() as root, before "/" is read-only
+ *   process_cwd()      when paths are covered: what was found before may be one of them
  *   process_become()   scheduling, personality, bounding set, groups, ids, capabilities, no_new_privs, umask
  *   find_program()     args[0] as the user will see it
  *   process_exec()     seccomp, then execve
@@ -22,12 +22,18 @@
 
 /* Each returns 0, or -errno with @e set. */
 int process_limits(struct container *c, struct err *e);
-int process_cwd(struct container *c, struct err *e);
-int process_cwd_again(struct container *c, struct err *e);
 int process_become(struct container *c, struct err *e);
 
-/* chdir, but never out of the container's root. Return: 0 or -errno; -ENOENT outside. */
-int process_enter(const char *dir);
+/*
+ * process_cwd - go to the process's directory, but never out of the container's root
+ *
+ * One that we may not enter the user perhaps may: process_become() tries again.
+ * Return: 0 or -errno; -ENOENT outside.
+ */
+int process_cwd(struct container *c);
+
+/* The same, making it when it is missing. */
+int process_make_cwd(struct container *c);
 
 /*
  * process_exec - become the program

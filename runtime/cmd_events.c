@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/log.h"
 #include "runtime/base/own.h"
 #include "runtime/cgroup.h"
@@ -101,18 +101,10 @@ static int print_ooms(const struct watch *w, const char *id, uint64_t *seen, str
 	return print(text, r, e);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /* Until the container ends. */
 static int stream(struct watch *w, const char *id, int interval_ms, struct err *e)
 {
-	int64_t due = now_ms();
+	int64_t due = clock_ms();
 	uint64_t seen = 0;
 	int r = 0;
 
@@ -122,13 +114,13 @@ static int stream(struct watch *w, const char *id, int interval_ms, struct err *
 
 		ask(w);
 		r = print_ooms(w, id, &seen, e);
-		if (r == 0 && now_ms() >= due) {
+		if (r == 0 && clock_ms() >= due) {
 			r = print_stats(w, id, e);
 			due += interval_ms;
-			if (due < now_ms())
-				due = now_ms() + interval_ms;
+			if (due < clock_ms())
+				due = clock_ms() + interval_ms;
 		}
-		left = due - now_ms();
+		left = due - clock_ms();
 		left = left > OOM_INTERVAL_MS ? OOM_INTERVAL_MS : left;
 		if (poll(&p, 1, left > 0 ? (int)left : 0) > 0)
 			break;

@@ -18,9 +18,9 @@
 #include "oci/spec_parse.h"
 #include "runtime/base/io.h"
 #include "runtime/base/log.h"
-#include "runtime/host.h"
 #include "runtime/base/own.h"
 #include "runtime/exec.h"
+#include "runtime/host.h"
 #include "runtime/plan.h"
 
 #define MAX_PROCESS (8u << 20) /* bytes of a process.json */

@@ -19,9 +19,9 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/io.h"
 #include "runtime/base/log.h"
 #include "runtime/base/own.h"
@@ -75,14 +75,6 @@ static void note_list(struct helper *h)
 
 /* ------------------------------------------------------------------ the loop */
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 /*
  * An interface that can't be had is tried again with the next change, and after a while: what changed in the second
  * after the failure was not listened to.
@@ -92,14 +84,15 @@ static int refresh(struct helper *h, struct err *e)
 {
 	bool changed;
 	int r = net_refresh(h->net, &changed, e);
+	int64_t now = clock_ms();
 
 	if (changed)
 		note_list(h);
 	h->retry_ms = r == 0 ? 0 : h->retry_ms == 0 ? DEAF_MS : 2 * h->retry_ms;
 	if (h->retry_ms > RETRY_MOST_MS)
 		h->retry_ms = RETRY_MOST_MS;
-	h->retry_at = r == 0 ? 0 : now_ms() + h->retry_ms;
-	h->deaf_until = r == 0 ? 0 : now_ms() + DEAF_MS;
+	h->retry_at = r == 0 ? 0 : now + h->retry_ms;
+	h->deaf_until = r == 0 ? 0 : now + DEAF_MS;
 	return r;
 }
 
@@ -124,7 +117,7 @@ static void on_change(struct helper *h)
 	struct err ignored = { 0 };
 
 	netlink_drain(h->watch);
-	if (now_ms() < h->deaf_until)
+	if (clock_ms() < h->deaf_until)
 		return;
 	for (int i = 0; i < SETTLE_MOST && poll(&p, 1, SETTLE_MS) > 0; i++)
 		netlink_drain(h->watch);
@@ -138,7 +131,7 @@ _Noreturn static void serve(struct helper *h)
 			       { .fd = h->watch_fd, .events = POLLIN } };
 
 	for (;;) {
-		int64_t left = h->retry_at ? h->retry_at - now_ms() : -1;
+		int64_t left = h->retry_at ? h->retry_at - clock_ms() : -1;
 		char byte;
 
 		if (poll(p, 2, h->retry_at && left < 0 ? 0 : (int)left) < 0)
@@ -148,7 +141,7 @@ _Noreturn static void serve(struct helper *h)
 				break;
 			on_request(h);
 		}
-		if (p[1].revents || (h->retry_at && now_ms() >= h->retry_at))
+		if (p[1].revents || (h->retry_at && clock_ms() >= h->retry_at))
 			on_change(h);
 	}
 	net_close(h->net);

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/own.h"
 #include "runtime/rootfs.h"
 
@@ -82,14 +82,12 @@ size_t notify_filter(const char *text, pid_t mainpid, uint64_t now_usec, char ou
 void notify_send(struct notify *n, const char *text)
 {
 	char out[NOTIFY_MAX];
-	struct timespec now;
 	uint64_t now_ns;
 	size_t bytes;
 
 	if (n->fd < 0)
 		return;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	now_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	now_ns = (uint64_t)clock_ns();
 	bytes = notify_filter(text, n->mainpid, now_ns / 1000u, out);
 	if (n->due_ns + NOTIFY_BURST_NS < now_ns)
 		n->due_ns = now_ns - NOTIFY_BURST_NS;

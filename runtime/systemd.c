@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/own.h"
 #include "runtime/sdbus.h"
 
@@ -61,10 +61,7 @@ static int on_removed(sd_bus_message *m, void *arg, sd_bus_error *ignored)
 
 static uint64_t now_usec(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+	return (uint64_t)clock_ns() / 1000;
 }
 
 /* Send @m, whose reply names a job, and wait for that. Return: 0, or -errno with *be or @e set. */

@@ -98,14 +98,18 @@ static struct cpu_max current_cpu_max(const struct proto_stats *s)
 	};
 }
 
-/* Nothing has been changed yet. An optional one that does not fit is left out later. */
-static int check_lengths(const struct cgroup_writes *w, struct err *e)
+static bool fits(const struct cgroup_write *w)
 {
 	struct proto_ask q;
 
+	return strlen(w->file) < sizeof(q.file) && strlen(w->value) < sizeof(q.value);
+}
+
+/* Nothing has been changed yet. An optional one that does not fit is left out later. */
+static int check_lengths(const struct cgroup_writes *w, struct err *e)
+{
 	for (size_t i = 0; i < w->n; i++)
-		if (!w->v[i].optional && (strlen(w->v[i].file) >= sizeof(q.file) ||
-					  strlen(w->v[i].value) >= sizeof(q.value)))
+		if (!w->v[i].optional && !fits(&w->v[i]))
 			return err_set(e, E2BIG, "linux.resources.%s: too long", w->v[i].field);
 	return 0;
 }
@@ -143,7 +147,7 @@ static int limit_guest(struct update *u, struct err *e)
 		struct proto_ask q = { .question = PROTO_ASK_LIMIT };
 		struct ctl_reply reply;
 
-		if (strlen(w->file) >= sizeof(q.file) || strlen(w->value) >= sizeof(q.value))
+		if (!fits(w))
 			continue;
 		(void)snprintf(q.file, sizeof(q.file), "%s", w->file);
 		(void)snprintf(q.value, sizeof(q.value), "%s", w->value);
