@@ -91,14 +91,14 @@ int cmd_resume(const struct globals *g, int argc, char **argv)
 	return simple(g, argc, argv, container_resume);
 }
 
-/* "15", "TERM", "SIGterm", "RTMIN+3". Return: 1..64, or -EINVAL. */
+/* "15", "TERM", "SIGterm", "RTMIN+3", "0". Return: 0..64, or -EINVAL. */
 static int parse_signal(const char *text)
 {
 	char *end;
 	long n = strtol(text, &end, 10);
 
 	if (end != text && *end == '\0')
-		return n >= 1 && n <= 64 ? (int)n : -EINVAL;
+		return n >= 0 && n <= 64 ? (int)n : -EINVAL;
 	if (strncasecmp(text, "SIG", 3) == 0)
 		text += 3;
 	if (strncasecmp(text, "RTMIN", 5) == 0 || strncasecmp(text, "RTMAX", 5) == 0) {

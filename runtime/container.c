@@ -651,7 +651,7 @@ int container_kill(struct statedir *d, int signal, bool all, struct err *e)
 	int rc = statedir_read(d, &r, e);
 
 	/* with a damaged record the monitor can still be asked */
-	if (rc < 0 && alive)
+	if (rc < 0 && alive && signal != 0)
 		rc = kill_living(d, &r, signal, all, e);
 	else if (rc < 0)
 		return rc;
@@ -661,7 +661,7 @@ int container_kill(struct statedir *d, int signal, bool all, struct err *e)
 		rc = all ? 0 : err_set(e, ESRCH, "container not running");
 	else if (statedir_status(d, &r) == OCI_STATUS_CREATING)
 		rc = err_set(e, EBUSY, "container `%s` is still being created", d->id);
-	else
+	else if (signal != 0) /* as in kill(2): 0 asks whether there is somebody */
 		rc = kill_living(d, &r, signal, all, e);
 	statedir_record_fini(&r);
 	return rc;

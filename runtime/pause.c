@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "runtime/base/own.h"
 #include "runtime/container.h"
 #include "runtime/ctl.h"
 
@@ -47,9 +48,11 @@ static int pause_running(struct statedir *d, struct statedir_record *r, struct e
 
 int container_pause(struct statedir *d, struct err *e)
 {
+	OWN_FD int turn = statedir_turn(d); /* until the return */
 	struct statedir_record r;
 	int rc = statedir_read(d, &r, e);
 
+	(void)turn;
 	if (rc < 0)
 		return rc;
 	if (statedir_status(d, &r) != OCI_STATUS_RUNNING)
@@ -82,9 +85,11 @@ static void set_clock(struct statedir *d)
 int container_resume(struct statedir *d, struct err *e)
 {
 	const struct ctl_request req = { .op = CTL_RESUME };
+	OWN_FD int turn = statedir_turn(d); /* until the return */
 	struct statedir_record r;
 	int rc = statedir_read(d, &r, e);
 
+	(void)turn;
 	if (rc < 0)
 		return rc;
 	if (statedir_status(d, &r) != OCI_STATUS_PAUSED)

@@ -237,15 +237,29 @@ void statedir_close(struct statedir *d)
 	*d = (struct statedir){ .fd = -1 };
 }
 
-int statedir_hold(struct statedir *d, struct err *e)
+static int lock_waiting(int fd)
 {
-	struct stat st;
 	int r;
 
 	do
-		r = flock(d->fd, LOCK_EX);
+		r = flock(fd, LOCK_EX);
 	while (r < 0 && errno == EINTR);
-	if (r < 0 || fstat(d->fd, &st) < 0)
+	return r;
+}
+
+/* flock(2) knows nothing of the other lock on that file (fcntl(2)). */
+int statedir_turn(const struct statedir *d)
+{
+	OWN_FD int fd = openat(d->fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd < 0 || lock_waiting(fd) < 0 ? -1 : take_fd(&fd);
+}
+
+int statedir_hold(struct statedir *d, struct err *e)
+{
+	struct stat st;
+
+	if (lock_waiting(d->fd) < 0 || fstat(d->fd, &st) < 0)
 		return err_sys(e, "lock \"%s/%s\"", d->root, d->id);
 	return st.st_nlink > 0 ? 0 : err_set(e, ENOENT, "container `%s` does not exist", d->id);
 }

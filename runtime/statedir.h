@@ -87,6 +87,12 @@ void statedir_close(struct statedir *d);
 int statedir_hold(struct statedir *d, struct err *e) MUST_CHECK;
 void statedir_let_go(struct statedir *d);
 
+/*
+ * Only one command at a time changes the record of a living container: wait until it is this one, until the close of
+ * the descriptor returned. -1: without a lock nobody waits. delete, which holds the container, does not either.
+ */
+int statedir_turn(const struct statedir *d) MUST_CHECK;
+
 int statedir_write(struct statedir *d, const struct statedir_record *r, struct err *e) MUST_CHECK;
 int statedir_read(struct statedir *d, struct statedir_record *out, struct err *e) MUST_CHECK;
 void statedir_record_fini(struct statedir_record *r);

@@ -160,9 +160,11 @@ static int limit_guest(struct update *u, struct err *e)
 /* All of this took its time: the record is read anew, since a pause may have changed it. */
 static int note_limit(const struct update *u, struct err *e)
 {
+	OWN_FD int turn = statedir_turn(u->d); /* until the return */
 	struct statedir_record now;
 	int rc = statedir_read(u->d, &now, e);
 
+	(void)turn;
 	if (rc < 0)
 		return rc;
 	now.memory_limit = u->size.limit;

@@ -32,6 +32,8 @@ kill by number|trap 'exit 10' USR1; echo ready; while :; do sleep 0.1; done|crea
 SIGKILL|echo ready; sleep 60|create start until:ready kill:KILL wait delete|kill=0 wait=137 delete=0
 direct SIGKILL|echo ready; sleep 60|create start until:ready direct:KILL wait delete|wait=137 delete=0
 !kill --all|echo ready; sleep 60|create start until:ready kill-all:KILL wait delete|kill-all=0 wait=137
+kill 0 only asks|echo ready; cat|create start until:ready kill:0 state eof wait delete|kill=0 state.status=running wait=0
+kill 0 of a stopped one|true|create start wait kill:0 delete|kill=1
 no such signal|echo ready; sleep 60|create start until:ready kill:NONESUCH kill:KILL wait delete|kill=1
 pid 1 ignores what it doesn't handle|echo ready; cat|create start until:ready kill:TERM sleep:0.3 state eof wait delete|kill=0 state.status=running wait=0
 kill in created|true|create kill:KILL wait state delete|create=0 kill=0 wait=137 state.status=stopped delete=0

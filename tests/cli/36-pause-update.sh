@@ -86,6 +86,13 @@ now=$(sed -n 's/^now://p' "$T/out" | head -n 1)
 ok $? "its clock is right" || diag "from $t0 to $(date +%s), it says $now"
 for i in 1 2 3 4 5; do rt pause "$ID" && rt resume "$ID" || break; done
 is "$?$(status)" 0running "again and again"
+# it says "paused" and is still to ask the machine: its second connection
+strace -qq -o /dev/null -e trace=setsockopt -e inject=setsockopt:delay_enter=3000000:when=2 "$RT" pause "$ID" &
+until_true $LIMIT is_now paused
+rt resume "$ID"
+is $? 0 "resume while pause is under way"
+wait $!
+is "$(status) $(rt exec "$ID" echo goes on </dev/null 2>&1)" "running goes on" "comes after it"
 rt pause "$ID"
 rt kill "$ID" KILL
 is $? 0 "SIGKILL ends a paused one"
