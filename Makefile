@@ -78,7 +78,7 @@ SRC_init = \
 	guest-init/ask.c guest-init/boot.c guest-init/cgroup.c guest-init/container.c \
 	guest-init/copyup.c guest-init/devices.c guest-init/end.c guest-init/err.c \
 	guest-init/exec.c guest-init/exec_child.c guest-init/fds.c guest-init/find.c guest-init/hooks.c guest-init/init.c \
-	guest-init/link.c guest-init/mem.c guest-init/mirror_start.c $(SRC_mirror) guest-init/mounts.c guest-init/net.c guest-init/sockets.c \
+	guest-init/link.c guest-init/mem.c guest-init/mirror_start.c $(SRC_mirror) guest-init/mounts.c guest-init/net.c guest-init/datagrams.c guest-init/sockets.c \
 	guest-init/passed.c guest-init/notify.c guest-init/path.c \
 	guest-init/process.c guest-init/program.c guest-init/ps.c guest-init/ps_parse.c \
 	guest-init/relay.c guest-init/rtnl.c guest-init/str.c guest-init/start.S

@@ -58,6 +58,16 @@ int link_answer(int fd)
 	return rc < 0 ? rc : -error;
 }
 
+int link_port(const struct proto_exec *x, uint32_t i)
+{
+	int fd = link_dial(x->port + i, x->from[i]);
+	int rc = fd < 0 ? fd : link_answer(fd);
+
+	if (rc < 0 && fd >= 0)
+		sys_close(fd);
+	return rc < 0 ? rc : fd;
+}
+
 int link_send(int fd, const struct proto_event *event)
 {
 	struct {

@@ -37,6 +37,9 @@ int link_dial(uint32_t port, uint32_t from);
 /* Wait for the host's answer to link_dial(). Return: 0, or -errno; @fd stays open. */
 int link_answer(int fd);
 
+/* Connect to port number @i of @x: the host has opened it, so that the answer is on its way. Return: socket or -errno. */
+int link_port(const struct proto_exec *x, uint32_t i);
+
 /* Send one event; the frame's head is made here. Return: 0 or -errno. */
 int link_send(int fd, const struct proto_event *event);
 

@@ -9,7 +9,7 @@
 #define MAX_GIDS 65536u	    /* NGROUPS_MAX */
 #define MAX_SECCOMP 4096u   /* BPF_MAXINSNS */
 #define MAX_RESOURCE 16u    /* RLIM_NLIMITS */
-#define MAX_MOUNT_FLAGS 31u /* every PROTO_MOUNT_* */
+#define MAX_MOUNT_FLAGS (2 * PROTO_MOUNT_DATAGRAMS - 1)
 #define MAX_FD 65535u
 #define SOCK_FILTER_BYTES 8u
 #define FAMILY_IPV4 2u

@@ -53,6 +53,9 @@
  *                                   says how long the connection lives, the second carries its bytes
  *                                   both ways, with half-closes. Port 0: the server takes nobody.
  *
+ * Where the socket is one for datagrams (PROTO_MOUNT_DATAGRAMS) SOCKET says that there are some. They go one
+ * way, on the second port: PROTO_DATAGRAM_HEAD bytes of length, little-endian, then as many bytes, and so on.
+ *
  * DOC: descriptors besides 0 to 2
  *
  * The caller's are streams of the host. The process gets a pipe, or one end of a pair of sockets, which the init
@@ -75,7 +78,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROTO_VERSION 3
+#define PROTO_VERSION 4
 #define PROTO_MAGIC 0x43524331u /* "1CRC" */
 #define PROTO_CID_HOST 2
 #define PROTO_PORT_CONTROL 1024
@@ -85,6 +88,8 @@
 #define PROTO_EXEC_PORTS 4	 /* +0 the process's own channel, +1 to +3 as PROTO_PORT_STDIO */
 #define PROTO_MAX_SOCKETS 16	 /* mounted sockets */
 #define PROTO_MAX_SOCKET_CONNS 64 /* connections to all of them at once */
+#define PROTO_DATAGRAM_HEAD 2
+#define PROTO_MAX_DATAGRAM 65535 /* bytes; what is longer is lost */
 #define PROTO_MAX_FDS 12	 /* descriptors of the caller's that a process is given, besides 0 to 2 */
 #define PROTO_MAX_EXECS 256	 /* at once, their streams included */
 #define PROTO_FS_TAG "coracle"	 /* virtio-fs tag; its root holds one entry per share */
@@ -261,6 +266,7 @@ enum proto_mount_kind {
 #define PROTO_MOUNT_RO_LAST 4u	    /* remount read-only after all mounts are done (the root, tmpfs) */
 #define PROTO_MOUNT_OPTIONAL 8u	    /* failure is not an error */
 #define PROTO_MOUNT_RECURSIVE 16u   /* MS_REC for bind */
+#define PROTO_MOUNT_DATAGRAMS 32u   /* SOCKET: of type SOCK_DGRAM */
 
 struct proto_mount {
 	uint32_t kind;	    /* enum proto_mount_kind */

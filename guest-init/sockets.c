@@ -21,7 +21,8 @@ static int listen_one(const struct proto_mount *m)
 		uint16_t family;
 		char path[SOCKETS_NAME + 1];
 	} address = {.family = FAMILY_UNIX, .path = "/"};
-	int fd = sys_socket(FAMILY_UNIX, SYS_SOCK_STREAM | O_NONBLOCK);
+	bool stream = (m->flags & PROTO_MOUNT_DATAGRAMS) == 0;
+	int fd = sys_socket(FAMILY_UNIX, (stream ? SYS_SOCK_STREAM : SYS_SOCK_DGRAM) | O_NONBLOCK);
 	int rc;
 
 	if (fd < 0)
@@ -32,7 +33,7 @@ static int listen_one(const struct proto_mount *m)
 		rc = sys_fchmodat(AT_FDCWD, address.path, m->mode);
 	if (rc == 0)
 		rc = sys_fchownat(AT_FDCWD, address.path, m->uid, m->gid, AT_SYMLINK_NOFOLLOW);
-	if (rc == 0)
+	if (rc == 0 && stream)
 		rc = sys_listen(fd, BACKLOG);
 	if (rc < 0)
 		sys_close(fd);
@@ -53,7 +54,11 @@ int sockets_listen(struct sockets *s, const struct program *p, struct err *e)
 		fd = listen_one(&m);
 		if (fd < 0)
 			return err_sys(e, fd, "mount \"%s\": listen", program_text(p, m.dest));
-		s->listen[s->n++] = fd;
+		if ((m.flags & PROTO_MOUNT_DATAGRAMS) != 0)
+			s->datagrams[s->n].in = fd;
+		else
+			s->listen[s->n] = fd;
+		s->n++;
 	}
 	return 0;
 }
@@ -91,11 +96,22 @@ static void end(struct sockets_conn *c)
 	c->state = SOCKETS_FREE;
 }
 
+/* Somebody wants socket number @index. Return: the token of the answer, or -errno. */
+static int ask(struct sockets *s, uint32_t index, int control)
+{
+	struct proto_event event = {.type = PROTO_SOCKET, .code = (int32_t)index};
+	int rc;
+
+	event.signal = s->made++ % PROTO_TOKENS;
+	rc = link_send(control, &event);
+	return rc < 0 ? rc : (int)event.signal;
+}
+
 static void take_one(struct sockets *s, uint32_t index, int control)
 {
 	struct sockets_conn *c = find_free(s);
 	int fd = c == NULL ? -EAGAIN : sys_accept(s->listen[index]);
-	struct proto_event ask = {.type = PROTO_SOCKET, .code = (int32_t)index};
+	int token;
 
 	if (fd < 0)
 		return;
@@ -104,9 +120,9 @@ static void take_one(struct sockets *s, uint32_t index, int control)
 	c->sock = c->channel = -1;
 	c->gone = false;
 	c->kind = 0;
-	c->token = s->made++ % PROTO_TOKENS;
-	ask.signal = c->token;
-	if (link_send(control, &ask) < 0)
+	token = ask(s, index, control);
+	c->token = (uint32_t)token;
+	if (token < 0)
 		end(c); /* the loop will see the channel's end by itself */
 }
 
@@ -118,20 +134,9 @@ static void begin(struct sockets_flow *f, bool open)
 	f->at = f->len = 0;
 }
 
-/* Connect to port number @i of @x; the host has opened it: the answer is on its way. Return: socket or -errno. */
-static int dial(const struct proto_exec *x, uint32_t i)
-{
-	int fd = link_dial(x->port + i, x->from[i]);
-	int rc = fd < 0 ? fd : link_answer(fd);
-
-	if (rc < 0 && fd >= 0)
-		sys_close(fd);
-	return rc < 0 ? rc : fd;
-}
-
 void sockets_refuse(const struct proto_exec *x)
 {
-	int fd = x->port == 0 ? -1 : dial(x, 0);
+	int fd = x->port == 0 ? -1 : link_port(x, 0);
 
 	if (fd >= 0)
 		sys_close(fd);
@@ -139,8 +144,8 @@ void sockets_refuse(const struct proto_exec *x)
 
 static void open_conn(struct sockets_conn *c, const struct proto_exec *x)
 {
-	c->channel = x->port == 0 ? -ECONNREFUSED : dial(x, 0);
-	c->sock = c->channel < 0 ? -1 : dial(x, 1);
+	c->channel = x->port == 0 ? -ECONNREFUSED : link_port(x, 0);
+	c->sock = c->channel < 0 ? -1 : link_port(x, 1);
 	if (c->sock < 0) {
 		end(c);
 		return;
@@ -157,6 +162,11 @@ void sockets_open(struct sockets *s, const struct proto_exec *x)
 	for (uint32_t i = 0; i < s->used; i++)
 		if (s->conn[i].state == SOCKETS_ASKED && s->conn[i].token == token) {
 			open_conn(&s->conn[i], x);
+			return;
+		}
+	for (uint32_t i = 0; i < s->n; i++)
+		if (s->datagrams[i].state == DATAGRAMS_ASKED && s->datagrams[i].token == token) {
+			datagrams_open(&s->datagrams[i], x);
 			return;
 		}
 	sockets_refuse(x);
@@ -207,15 +217,20 @@ void sockets_drop(struct sockets *s, uint32_t port)
 				end(&s->conn[i]);
 }
 
-bool sockets_over(const struct sockets *s, bool passed)
+bool sockets_over(struct sockets *s, bool passed)
 {
+	bool over = true;
+
 	for (uint32_t i = 0; i < s->used; i++) {
 		const struct sockets_conn *c = &s->conn[i];
 
 		if (c->state != SOCKETS_FREE && (c->kind != 0) == passed && c->kind != PROTO_FD_IN)
-			return false;
+			over = false;
 	}
-	return true;
+	for (uint32_t i = 0; i < s->n && !passed; i++)
+		if (s->datagrams[i].in > 0)
+			over &= datagrams_over(&s->datagrams[i]);
+	return over;
 }
 
 bool sockets_unsent(const struct sockets *s)
@@ -322,7 +337,8 @@ unsigned sockets_polls(const struct sockets *s, struct pollfd *out)
 	bool room = s->n > 0 && has_room(s);
 
 	for (uint32_t i = 0; i < s->n; i++)
-		out[i] = (struct pollfd){.fd = room ? s->listen[i] : -1, .events = POLLIN};
+		out[i] = s->datagrams[i].in > 0 ? datagrams_poll(&s->datagrams[i]) :
+						  (struct pollfd){.fd = room ? s->listen[i] : -1, .events = POLLIN};
 	for (uint32_t i = 0; i < s->used; i++)
 		polls_of(&s->conn[i], out + s->n + 2 * i);
 	return s->n + 2 * s->used;
@@ -354,6 +370,13 @@ static void run_one(struct sockets *s, struct sockets_conn *c, const struct poll
 		leave(c);
 }
 
+static void carry_datagrams(struct sockets *s, struct datagrams *d, uint32_t index, int control)
+{
+	s->moved++;
+	if (datagrams_run(d))
+		d->token = (uint32_t)ask(s, index, control);
+}
+
 void sockets_run(struct sockets *s, const struct pollfd *polls, int control)
 {
 	const struct pollfd *p = polls + s->n;
@@ -364,6 +387,10 @@ void sockets_run(struct sockets *s, const struct pollfd *polls, int control)
 			run_one(s, &s->conn[i], p);
 	/* last: what is new was not polled */
 	for (uint32_t i = 0; i < s->n; i++)
-		if (polls[i].fd >= 0 && polls[i].revents != 0)
+		if (polls[i].fd < 0 || polls[i].revents == 0)
+			continue;
+		else if (s->datagrams[i].in > 0)
+			carry_datagrams(s, &s->datagrams[i], i, control);
+		else
 			take_one(s, i, control);
 }

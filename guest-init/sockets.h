@@ -19,6 +19,7 @@
 
 #include <stdbool.h>
 
+#include "guest-init/datagrams.h"
 #include "guest-init/err.h"
 #include "guest-init/program.h"
 
@@ -57,6 +58,7 @@ struct sockets {
 	uint32_t used; /* conn[] from here on has never been used */
 	uint64_t moved; /* grows with every byte sent to the host and every end: progress */
 	int listen[PROTO_MAX_SOCKETS];
+	struct datagrams datagrams[PROTO_MAX_SOCKETS]; /* or this in its place */
 	struct sockets_conn conn[PROTO_MAX_SOCKET_CONNS];
 };
 
@@ -85,7 +87,7 @@ int sockets_pass(struct sockets *s, uint32_t kind, uint32_t token);
 void sockets_drop(struct sockets *s, uint32_t port);
 
 /* Has the host all that was written? Of passed descriptors (@passed) or connections. */
-bool sockets_over(const struct sockets *s, bool passed);
+bool sockets_over(struct sockets *s, bool passed);
 
 /* Whether bytes of passed descriptors are still on this side. */
 bool sockets_unsent(const struct sockets *s);

@@ -41,6 +41,7 @@ struct plan_mount {
 	uint32_t share;	     /* SHARE, SOCKET: its number */
 	bool mount_first;    /* SHARE: of fstype, source and data; mounted on the host */
 	uint32_t mode;	     /* of the source, where it was looked at; 0: unknown */
+	bool datagrams;	     /* SOCKET: of type SOCK_DGRAM */
 	uint32_t major, minor; /* NODE */
 	uint32_t uid, gid;   /* NODE, SOCKET: of the container */
 	bool make_on_host;   /* the destination lies in a share: made before the guest runs */

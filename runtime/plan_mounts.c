@@ -180,6 +180,7 @@ static int plan_socket(struct plan *p, struct plan_mount *pm, const struct mount
 		return err_set(e, E2BIG, "config.json: mounts: over %d sockets", PROTO_MAX_SOCKETS);
 	pm->kind = PLAN_SOCKET;
 	pm->share = p->n_sockets++;
+	pm->datagrams = s->datagrams;
 	own(p, pm, s);
 	return 0;
 }

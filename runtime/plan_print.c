@@ -122,7 +122,8 @@ static void print_mount(const struct plan_mount *m, FILE *to)
 	else if (m->kind == PLAN_NODE)
 		(void)fprintf(to, "the guest's device %u:%u", m->major, m->minor);
 	else if (m->kind == PLAN_SOCKET)
-		(void)fprintf(to, "socket %u, %s", m->share, m->source);
+		(void)fprintf(to, "socket %u%s, %s", m->share, m->datagrams ? " for datagrams" : "",
+			      m->source);
 	else if (m->kind == PLAN_LINK)
 		(void)fprintf(to, "a link to %s", m->source);
 	else

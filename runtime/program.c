@@ -113,6 +113,7 @@ static void add_mount(struct pool *pool, struct mounts *out, const struct plan_m
 		break;
 	case PLAN_SOCKET:
 		pm->kind = PROTO_MOUNT_SOCKET;
+		pm->flags |= m->datagrams ? PROTO_MOUNT_DATAGRAMS : 0;
 		pm->share = m->share;
 		pm->mode = m->mode & 07777;
 		pm->uid = m->uid;

@@ -18,6 +18,7 @@ struct sandbox {
 	int share_fds[VM_MAX_SHARES]; /* for the VMM, n_shares of them */
 	uint32_t n_shares;
 	int socket_fds[PROTO_MAX_SOCKETS]; /* O_PATH, n_sockets of them */
+	bool socket_datagrams[PROTO_MAX_SOCKETS]; /* of which type each is */
 	uint32_t n_sockets;
 	int own_fds; /* O_PATH: /proc/self/fd, when there are sockets; else -1 */
 	int root_fd; /* the assembled tree */

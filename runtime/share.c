@@ -15,9 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "runtime/base/own.h"
@@ -93,7 +91,7 @@ static int check_source(const struct plan_mount *m, const struct stat *st, struc
 	if (S_ISFIFO(st->st_mode)) /* and nobody says which way its bytes go */
 		return err_set(e, ENOTSUP,
 			       "config.json: mounts[%zu].source: \"%s\": a FIFO can't be shared with the "
-			       "container's machine (a UNIX stream socket can)",
+			       "container's machine (a UNIX socket can)",
 			       m->index, m->source);
 	return err_set(e, ENOTSUP,
 		       "config.json: mounts[%zu].source: \"%s\": only directories, regular files, "
@@ -129,24 +127,13 @@ static int place_copy(const struct plan_mount *m, int copy, bool dir, struct san
 	return r < 0 ? dest_error(e, m, r) : 0;
 }
 
-/*
- * The socket itself, for whoever connects later. One for datagrams would need their borders kept on
- * the way: which kind it is, connecting one of ours says without disturbing its server.
- */
+/* The socket itself, for whoever connects later. */
 static int pin_socket(const struct plan_mount *m, int source, struct sandbox *s, struct err *e)
 {
-	OWN_FD int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d", source);
-	if (probe >= 0 && connect(probe, (struct sockaddr *)&to, sizeof(to)) == 0)
-		return err_set(e, ENOTSUP,
-			       "config.json: mounts[%zu].source: \"%s\": a socket for datagrams can't be "
-			       "mounted",
-			       m->index, m->source);
 	s->socket_fds[m->share] = fcntl(source, F_DUPFD_CLOEXEC, 3);
 	if (s->socket_fds[m->share] < 0)
 		return source_error(e, m, -errno);
+	s->socket_datagrams[m->share] = m->datagrams;
 	s->n_sockets = m->share + 1;
 	return 0;
 }

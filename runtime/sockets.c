@@ -5,7 +5,7 @@
  * DOC: who may connect
  *
  * The server sees the monitor as its peer: our user, no capabilities. Inside the container the mode and
- * owner of the socket decide, as they do on the host. Descriptors can't be passed, datagrams neither.
+ * owner of the socket decide, as they do on the host. Descriptors can't be passed. Datagrams go to the server only.
  */
 #include "runtime/sockets.h"
 
@@ -33,10 +33,10 @@ static void refuse(int guest_fd, uint32_t token)
 }
 
 /* Our root is the container's by now: the pinned socket is reached below our own descriptors. */
-static int connect_to(int own_fds, int pinned)
+static int connect_to(int own_fds, int pinned, int type)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	OWN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	OWN_FD int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int r = 0;
 
 	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%d", pinned);
@@ -111,13 +111,20 @@ static void give_socket(struct sockets *s, struct execs *x, int fd, uint32_t tok
 void sockets_connect(struct sockets *s, const struct sandbox *sandbox, struct execs *x,
 		     const struct proto_event *ev, int control_fd, int guest_fd)
 {
+	static const struct vm_ends one_way = { 0, SOCKET | VM_FD_DATAGRAMS };
 	const uint32_t token = ev->signal % PROTO_TOKENS;
+	bool datagrams = false;
 	OWN_FD int fd = -1;
 
-	if (ev->code >= 0 && (uint32_t)ev->code < sandbox->n_sockets)
-		fd = connect_to(sandbox->own_fds, sandbox->socket_fds[ev->code]);
+	if (ev->code >= 0 && (uint32_t)ev->code < sandbox->n_sockets) {
+		datagrams = sandbox->socket_datagrams[ev->code];
+		fd = connect_to(sandbox->own_fds, sandbox->socket_fds[ev->code],
+				datagrams ? SOCK_DGRAM : SOCK_STREAM);
+	}
 	if (fd < 0)
 		refuse(guest_fd, token);
+	else if (datagrams)
+		sockets_give(s, x, &one_way, -1, fd, token, 0, control_fd, guest_fd);
 	else
 		give_socket(s, x, fd, token, 0, control_fd, guest_fd);
 }

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/un.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -52,6 +54,16 @@ static int read_link(const char *path, char **out)
 	return *out ? 0 : -ENOMEM;
 }
 
+/* Of which type a socket is, connecting one of ours says without disturbing its server. */
+static bool takes_datagrams(int fd)
+{
+	OWN_FD int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+
+	(void)snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d", fd);
+	return probe >= 0 && connect(probe, (struct sockaddr *)&to, sizeof(to)) == 0;
+}
+
 static void look(const char *path, struct mount_source *out)
 {
 	OWN_FD int fd = open(path, O_PATH | O_CLOEXEC);
@@ -70,6 +82,7 @@ static void look(const char *path, struct mount_source *out)
 	out->fs_type = (uint64_t)fs.f_type;
 	out->inherited = flags_of(fd);
 	out->mount_root = stx.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+	out->datagrams = S_ISSOCK(stx.stx_mode) && takes_datagrams(fd);
 }
 
 static int look_one(const struct oci_mount *m, const char *bundle, struct mount_source *out)

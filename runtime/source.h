@@ -23,6 +23,7 @@ struct mount_source {
 	uint64_t fs_type;   /* magic number of its file system, statfs(2) */
 	uint64_t inherited; /* MS_* of the mount it is on */
 	bool mount_root;    /* it is the root of its mount */
+	bool datagrams;	    /* it is a socket of type SOCK_DGRAM, and somebody has it open */
 	char *path;	    /* absolute */
 	char *link;	    /* option copy-symlink and it is a link: where that leads */
 };

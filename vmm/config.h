@@ -118,7 +118,8 @@ struct vm_devices {
 #define VM_FD_BLOCKING 4u /* not O_NONBLOCK, and not ours to make so */
 #define VM_FD_POLLABLE 8u /* epoll knows it */
 #define VM_FD_DUPLEX 16u  /* of out: a socket, each of whose directions ends by itself */
-#define VM_FD_KINDS 31u
+#define VM_FD_DATAGRAMS 32u /* of out: a socket for datagrams; the guest sends frames (guest-init/proto.h) */
+#define VM_FD_KINDS 63u
 
 struct vm_ends {
 	uint32_t in;  /* VM_FD_*: read here, sent to the guest */

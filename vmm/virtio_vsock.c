@@ -40,6 +40,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "guest-init/proto.h"
 #include "vmm/stream.h"
 
 #define VSOCK_RX 0u
@@ -104,6 +105,7 @@ struct vsock_conn {
 	bool out_dead;	   /* nobody reads on the host: drop */
 	bool guest_done;   /* the guest sends no more */
 	bool duplex;	   /* the end of one direction is not that of the other */
+	bool datagrams;	   /* out wants them whole */
 	uint32_t rx_cnt;   /* bytes received from the guest */
 	uint32_t fwd_cnt;  /* of these, gone to the host */
 	uint32_t told_fwd; /* as last told to the guest */
@@ -282,24 +284,65 @@ static bool must_wait(const struct vsock_conn *c)
 	return false;
 }
 
+/* The @n bytes of the ring from @skip on, which wrap once at most. */
+static void ring_iov(struct vsock_conn *c, uint32_t skip, uint32_t n, struct iovec out[2])
+{
+	uint32_t at = (c->ring_at + skip) % VSOCK_BUFFER;
+	uint32_t to_end = VSOCK_BUFFER - at;
+
+	out[0] = (struct iovec){ .iov_base = c->ring + at, .iov_len = n < to_end ? n : to_end };
+	out[1] = (struct iovec){ .iov_base = c->ring, .iov_len = n - out[0].iov_len };
+}
+
+/* One datagram: PROTO_DATAGRAM_HEAD bytes of length, little-endian, and its own. Return: as drain_some(). */
+static ssize_t drain_datagram(struct vsock_conn *c)
+{
+	uint32_t n;
+	struct iovec v[2];
+	ssize_t done;
+
+	if (c->ring_n < PROTO_DATAGRAM_HEAD)
+		return 0;
+	n = c->ring[c->ring_at] | (uint32_t)c->ring[(c->ring_at + 1) % VSOCK_BUFFER] << 8;
+	if (c->ring_n < PROTO_DATAGRAM_HEAD + n)
+		return 0;
+	ring_iov(c, PROTO_DATAGRAM_HEAD, n, v);
+	done = stream_writev(&c->out, v, 2);
+	/* one that is too long for the host is nobody's loss but its sender's */
+	return done < 0 && done != -EMSGSIZE ? done : PROTO_DATAGRAM_HEAD + n;
+}
+
+/* Return: bytes that have left the ring; 0: those that wait are no whole datagram; -errno of the host. */
+static ssize_t drain_some(struct vsock_conn *c)
+{
+	struct iovec v[2];
+
+	if (c->datagrams)
+		return drain_datagram(c);
+	ring_iov(c, 0, c->ring_n, v);
+	return stream_writev(&c->out, v, 2);
+}
+
+static void leave_ring(struct vsock_conn *c, uint32_t n)
+{
+	c->ring_at = (c->ring_at + n) % VSOCK_BUFFER;
+	c->ring_n -= n;
+	c->fwd_cnt += n;
+}
+
 /* Write what waits in the ring to the host. */
 static void drain_ring(struct vsock_conn *c)
 {
 	while (c->ring_n > 0 && !c->out_dead && !must_wait(c)) {
-		uint32_t to_end = VSOCK_BUFFER - c->ring_at;
-		uint32_t n = c->ring_n < to_end ? c->ring_n : to_end;
-		struct iovec v = { .iov_base = c->ring + c->ring_at, .iov_len = n };
-		ssize_t done = stream_writev(&c->out, &v, 1);
+		ssize_t done = drain_some(c);
 
-		if (done == -EAGAIN)
+		if (done == -EAGAIN || (done == 0 && !c->guest_done))
 			break;
 		if (done < 0) {
 			reader_gone(c);
 			break;
 		}
-		c->ring_at = (c->ring_at + (uint32_t)done) % VSOCK_BUFFER;
-		c->ring_n -= (uint32_t)done;
-		c->fwd_cnt += (uint32_t)done;
+		leave_ring(c, done > 0 ? (uint32_t)done : c->ring_n); /* the rest of a datagram won't come */
 	}
 	drained(c);
 }
@@ -342,7 +385,7 @@ static int on_data(struct vsock_conn *c, struct chain *chain, uint32_t n)
 		drained(c);
 		return 0;
 	}
-	if (c->ring_n == 0 && n > 0 && !must_wait(c)) {
+	if (c->ring_n == 0 && n > 0 && !c->datagrams && !must_wait(c)) {
 		int k = chain_out_iov(chain, n, c->vsock->iov);
 		ssize_t done = k < 0 ? -EBADMSG : stream_writev(&c->out, c->vsock->iov, k);
 
@@ -372,7 +415,7 @@ static void on_shutdown(struct vsock_conn *c, uint32_t flags)
 	}
 	if (flags & SHUT_F_SEND) {
 		c->guest_done = true;
-		drained(c);
+		drain_ring(c);
 	}
 }
 
@@ -684,6 +727,7 @@ static void add_group(struct virtio_vsock *vs, struct vsock_conn *group, const s
 		stream_adopt(&c->in, ends->in & VM_FD_PRESENT ? *fds++ : -1, ends->in);
 		stream_adopt(&c->out, ends->out & VM_FD_PRESENT ? *fds++ : -1, ends->out);
 		c->duplex = ends->out & VM_FD_DUPLEX;
+		c->datagrams = ends->out & VM_FD_DATAGRAMS;
 		watch(c);
 	}
 }

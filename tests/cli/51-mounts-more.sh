@@ -233,17 +233,39 @@ if rt_only "a socket whose server is gone"; then # the reference says that the c
 	run_rt
 	[ "$rc" != 0 ] && [ -n "$err" ]
 	ok $? "a socket whose server is gone: nobody answers" || detail
-	python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); print("bound", flush=True); s.recv(1)' "$T/sock/d" >"$T/sock/dlog" &
-	server=$!
-	until_true 60 [ -s "$T/sock/dlog" ]
-	bundle bad '.mounts += [{destination: "/at/1/socket", type: "bind", source: "\($t)/sock/d", options: ["bind"]}]' --arg t "$T"
-	run_rt
-	refuses "a socket for datagrams" 'mounts\[[0-9]*\].source.*datagrams'
-	kill "$server"
-	wait "$server" 2>/dev/null
 	bundle bad '.mounts += [{destination: "/at/1/fifo", type: "bind", source: "\($src)/fifo", options: ["bind"]}]' --arg src "$src"
 	run_rt
 	refuses "a FIFO" 'mounts\[[0-9]*\].source.*fifo.*a FIFO can.t be shared'
+fi
+
+# ---- a socket for datagrams, as /dev/log is
+
+python3 "$HERE/usock.py" sink "$T/sock/d" >"$T/sock/sink" &
+server=$!
+until_true 60 [ -s "$T/sock/sink" ]
+bundle datagrams '.process.args = ["/usr/bin/python3", "/usock.py", "send", "/at/1/socket"]
+	| .mounts += ['"$host"', {destination: "/at/1/socket", type: "bind", source: "\($t)/sock/d", options: ["bind"]}]' --arg t "$T"
+run_both
+same_lines "datagrams for a socket of the host"
+until_true 30 [ "$(wc -l <"$T/sock/sink")" -ge 3 ]
+is "$(sed 1d "$T/sock/sink" | uniq -c | awk '{print $1, $2}')" "2 2006" "all of them, in order, with their borders" || diag "$(cat "$T/sock/sink")"
+bundle many '.process.args = ["/usr/bin/python3", "-c", "import socket\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\nwhile True: s.sendto(bytes(1000), \"/at/1/socket\")"]
+	| .mounts += ['"$host"', {destination: "/at/1/socket", type: "bind", source: "\($t)/sock/d", options: ["bind"]}]' --arg t "$T"
+if rt_only "datagrams whose server goes, or stops"; then
+	new_id
+	rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>"$T/rt.err" && rt start "$ID"
+	ok $? "a flood of datagrams: starts" || diag "$(cat "$T/rt.err")"
+	kill -STOP "$server"
+	sleep 1
+	is "$(rt exec "$ID" echo here </dev/null 2>&1)" here "a flood of datagrams that nobody takes"
+	kill -KILL "$server"
+	wait "$server" 2>/dev/null
+	sleep 1
+	is "$(rt exec "$ID" echo here </dev/null 2>&1)" here "a flood of datagrams to nobody"
+	rt delete --force "$ID"
+	is $? 0 "and its end"
+else
+	kill "$server"
 fi
 
 # ---- overlay, made on the host and shared

@@ -2,7 +2,8 @@
 """usock.py - both ends of the tests of mounted UNIX sockets: `server PATH` on the host, `client PATH` in the container.
 
 The server answers each connection, once its client has half-closed it, with the sha256 of what came and as many
-bytes as the first line of it asks for.
+bytes as the first line of it asks for. For datagrams: `sink PATH` prints how many came before one that says "end",
+and a sum of them with their borders; `send PATH` sends them.
 """
 import hashlib
 import os
@@ -78,4 +79,38 @@ def client(path):
         print("another user:", e.strerror)
 
 
-{"server": server, "client": client}[sys.argv[1]](sys.argv[2])
+def sink(path):
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.bind(path)
+    os.chmod(path, 0o660)
+    print("bound", flush=True)
+    n, total = 0, hashlib.sha256()
+    while True:
+        data = s.recv(1 << 20)
+        if data == b"end":
+            print(n, total.hexdigest(), flush=True)
+            n, total = 0, hashlib.sha256()
+            continue
+        n += 1
+        total.update(b"%d:" % len(data) + data)
+
+
+def send(path):
+    st = os.stat(path)
+    print(f"stat: {st.st_mode:o} {st.st_uid}:{st.st_gid}")
+    try:
+        socket.socket(socket.AF_UNIX).connect(path)
+        print("a stream: may")
+    except OSError as e:
+        print("a stream:", e.strerror)
+    s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    s.connect(path)
+    for size in [0, 1, 65535, 8192, 0, 3]:
+        s.send(b"x" * size)
+    for i in range(2000):
+        s.send(b"%d" % i * (i % 50))
+    s.send(b"end")
+
+
+commands = {"server": server, "client": client, "sink": sink, "send": send}
+commands[sys.argv[1]](sys.argv[2])

@@ -1272,6 +1272,92 @@ static void test_exec_duplex(void)
 	(void)close(peer);
 }
 
+/* A mounted socket for datagrams, connected. Return: its server. */
+static int open_datagrams(int *b, int *proxy)
+{
+	struct vm_command c = {.type = VM_COMMAND_EXEC, .port = EXEC_PORT, .from = {PEER, PEER, PEER, PEER}};
+	int a, channel, ends[2], fds[3];
+
+	pair(&a, b);
+	pair(&channel, proxy);
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) < 0)
+		abort();
+	begin(a, a);
+	c.ends[0] = (struct vm_ends){BOTH, BOTH};
+	c.ends[1] = (struct vm_ends){0, BOTH | VM_FD_DATAGRAMS};
+	fds[0] = channel;
+	fds[1] = dup(channel);
+	fds[2] = ends[0];
+	if (vm_command_check(&c, 3) < 0 || virtio_vsock_exec(dev, &c, fds) < 0 ||
+	    !answered(REQUEST, EXEC_PORT, RESPONSE) || !answered(REQUEST, EXEC_PORT + 1, RESPONSE))
+		abort();
+	return ends[1];
+}
+
+/* What the guest sends in one piece, or in many, arrives with its borders. */
+static void test_exec_datagrams(void)
+{
+	static const uint8_t three[] = {3, 0, 'o', 'n', 'e', 0, 0, 2, 0, 'o'};
+	struct hdr h = make(SHUTDOWN, EXEC_PORT + 1, 0);
+	static uint8_t big[60002];
+	int b, proxy, server;
+	unsigned late = 0;
+
+	server = open_datagrams(&b, &proxy);
+	say_at(EXEC_PORT + 1, three, sizeof(three));
+	ok(recv(server, scratch, 99, 0) == 3 && memcmp(scratch, "one", 3) == 0, "datagrams: one");
+	is_int(recv(server, scratch, 99, 0), 0, "datagrams: an empty one");
+	is_int(recv(server, scratch, 99, 0), -1, "datagrams: half of one waits");
+	say_at(EXEC_PORT + 1, "k", 1);
+	ok(recv(server, scratch, 99, 0) == 2 && memcmp(scratch, "ok", 2) == 0, "datagrams: until it is whole");
+	big[0] = 60000 & 0xff;
+	big[1] = 60000 >> 8;
+	for (unsigned i = 0; i < 10; i++) {
+		pattern(big + 2, 60000, i);
+		for (unsigned at = 0; at < sizeof(big); at += 30001)
+			say_at(EXEC_PORT + 1, big + at, 30001);
+		late += recv(server, scratch, sizeof(scratch), 0) != 60000 || memcmp(scratch, big + 2, 60000) != 0;
+		(void)turn();
+		while (next())
+			;
+	}
+	is_int(late, 0, "datagrams: large ones, across the end of the ring");
+	say_at(EXEC_PORT + 1, three, 5);
+	say_at(EXEC_PORT + 1, three, 4);
+	h.flags = 2;
+	send_raw(&h, NULL, 0);
+	is_int(recv(server, scratch, 99, 0), 3, "datagrams: the last");
+	ok(recv(server, scratch, 99, 0) <= 0 && expect(RST) && got.src_port == EXEC_PORT + 1,
+	   "datagrams: what is cut off is lost, and keeps nothing open");
+	end();
+	(void)close(b);
+	(void)close(proxy);
+	(void)close(server);
+}
+
+/* Its server has a queue that is full, then is gone. */
+static void test_exec_datagrams_wait(void)
+{
+	static const uint8_t one[] = {1, 0, 'x'};
+	int b, proxy, server;
+	unsigned n = 0;
+
+	server = open_datagrams(&b, &proxy);
+	for (unsigned i = 0; i < 1000; i++)
+		say_at(EXEC_PORT + 1, one, sizeof(one));
+	for (unsigned idle = 0; n < 1000 && idle < 3; idle++)
+		for (; recv(server, scratch, 99, 0) == 1; n++)
+			idle = turn() > 0 ? 0 : idle;
+	is_int(n, 1000, "datagrams: a full queue loses none");
+	(void)close(server);
+	say_at(EXEC_PORT + 1, one, sizeof(one));
+	(void)turn();
+	ok(expect(SHUTDOWN) && got.src_port == EXEC_PORT + 1, "datagrams: the server is gone");
+	end();
+	(void)close(b);
+	(void)close(proxy);
+}
+
 static void test_exec_many(void)
 {
 	static int proxy[VM_MAX_EXECS];
@@ -1315,7 +1401,7 @@ static void test_exec_command(void)
 	is_int(vm_command_check(&c, 1), -EINVAL, "exec: a channel of one direction");
 	c = good, c.ends[0].in = VM_FD_PRESENT;
 	is_int(vm_command_check(&c, 2), -EINVAL, "exec: a channel that is no socket");
-	c = good, c.ends[3].in = 32;
+	c = good, c.ends[3].in = VM_FD_KINDS + 1;
 	is_int(vm_command_check(&c, 2), -EINVAL, "exec: an unknown kind");
 	c = good, c.ends[3].in = VM_FD_PRESENT, c.ends[1].out = VM_FD_PRESENT;
 	is_int(vm_command_check(&c, 4), 0, "exec: any ends");
@@ -1361,6 +1447,8 @@ int main(void)
 	test_exec_slow_reader();
 	test_exec_end();
 	test_exec_duplex();
+	test_exec_datagrams();
+	test_exec_datagrams_wait();
 	test_exec_many();
 	test_exec_command();
 	memory_fini(&mem);
