@@ -48,6 +48,14 @@ static int add_slot(const struct kvm *k, uint32_t slot, gpa_t gpa, uint64_t byte
 	return 0;
 }
 
+/* What CPUID does not show, an AMD processor's guest could use all the same. Before Linux 5.18 it can. */
+static void take_counters_away(const struct kvm *k)
+{
+	struct kvm_enable_cap c = { .cap = KVM_CAP_PMU_CAPABILITY, .args = { KVM_PMU_CAP_DISABLE } };
+
+	(void)ioctl(k->vm_fd, KVM_ENABLE_CAP, &c);
+}
+
 int kvm_init(struct kvm *k, int dev_fd, const struct memory *mem, struct err *e)
 {
 	uint64_t identity = LAYOUT_IDENTITY_MAP;
@@ -66,6 +74,7 @@ int kvm_init(struct kvm *k, int dev_fd, const struct memory *mem, struct err *e)
 	k->vm_fd = ioctl(dev_fd, KVM_CREATE_VM, 0);
 	if (k->vm_fd < 0)
 		return err_sys(e, "KVM_CREATE_VM");
+	take_counters_away(k);
 	r = add_slot(k, 0, 0, mem->low_bytes, mem->base, e);
 	if (r == 0 && mem->high_bytes > 0)
 		r = add_slot(k, 1, LAYOUT_HIGH_RAM, mem->high_bytes, mem->base + mem->low_bytes, e);

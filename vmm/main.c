@@ -421,8 +421,6 @@ static int start(struct vm *v, struct err *e)
 	report(VM_EVENT_RUNNING, 0, "");
 	for (uint32_t i = 0; r == 0 && i < v->cfg.vcpus; i++)
 		r = vcpu_start(&v->vcpus[i], e);
-	if (r == 0)
-		memory_warm(&v->mem);
 	return r;
 }
 
@@ -473,6 +471,7 @@ int main(int argc, char **argv)
 		(void)err_set(&e, EINVAL, "coracle-vmm is started by coracle, not by hand");
 	else if (run(&vm, argv[1], &e) == 0) {
 		seccomp_seal(SECCOMP_LOOP);
+		memory_warm(&vm.mem);
 		loop_run(&vm.loop);
 	}
 	if (vm.cfg.control_fd >= 0)

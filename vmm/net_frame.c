@@ -80,7 +80,7 @@ static int check_udp(const struct net_hdr *h, size_t frame, const struct transpo
 		return -EINVAL;
 	if (!t->v6 && t->protocol != IP_UDP)
 		return -EINVAL;
-	if ((frame - t->at - UDP_BYTES) / h->gso_size >= MOST_UDP_SEGMENTS)
+	if (frame - t->at - UDP_BYTES > (size_t)h->gso_size * MOST_UDP_SEGMENTS)
 		return -EINVAL;
 	*out_hdr_len = t->at + UDP_BYTES;
 	return 0;

@@ -37,6 +37,10 @@ static void say_parked(struct pause *p)
 {
 	uint64_t one = 1;
 
+	/* a thread that has not gone on since the last pause parks for this one a second time */
+	if (p->told)
+		return;
+	p->told = true;
 	while (write(p->parked_all.fd, &one, sizeof(one)) < 0 && errno == EINTR)
 		;
 }
@@ -45,6 +49,7 @@ void pause_ask(struct pause *p)
 {
 	(void)pthread_mutex_lock(&p->lock);
 	__atomic_store_n(&p->wanted, true, __ATOMIC_SEQ_CST);
+	p->told = false;
 	if (p->parked == p->n)
 		say_parked(p);
 	(void)pthread_mutex_unlock(&p->lock);

@@ -24,6 +24,7 @@ struct pause {
 	pthread_cond_t go;
 	bool wanted;	     /* read by vCPU threads without the lock */
 	uint32_t parked;     /* under the lock */
+	bool told;	     /* under the lock: that all are, for the last pause_ask() */
 	struct event parked_all; /* its on_ready is the caller's: call pause_done() there */
 };
 

@@ -106,6 +106,7 @@ struct vsock_conn {
 	bool guest_done;   /* the guest sends no more */
 	bool duplex;	   /* the end of one direction is not that of the other */
 	bool datagrams;	   /* out wants them whole */
+	uint32_t after[VM_EXEC_PORTS]; /* a channel's: rx_cnt of each stream when its last bytes came */
 	uint32_t rx_cnt;   /* bytes received from the guest */
 	uint32_t fwd_cnt;  /* of these, gone to the host */
 	uint32_t told_fwd; /* as last told to the guest */
@@ -279,9 +280,16 @@ static bool must_wait(const struct vsock_conn *c)
 	if (c->group != c)
 		return false;
 	for (size_t i = 1; i < VM_EXEC_PORTS; i++)
-		if (c[i].ring_n > 0)
+		if (c[i].ring_n > 0 && (int32_t)(c->after[i] - c[i].fwd_cnt) > 0)
 			return true;
 	return false;
+}
+
+/* What comes on the streams from now on, as long as a child of the process has them, is waited for no more. */
+static void note_streams(struct vsock_conn *c)
+{
+	for (size_t i = 1; c->group == c && i < VM_EXEC_PORTS; i++)
+		c->after[i] = c[i].rx_cnt;
 }
 
 /* The @n bytes of the ring from @skip on, which wrap once at most. */
@@ -380,6 +388,7 @@ static int on_data(struct vsock_conn *c, struct chain *chain, uint32_t n)
 	if (n > VSOCK_BUFFER - (c->rx_cnt - c->fwd_cnt) || c->guest_done)
 		return -EBADMSG; /* more than was granted */
 	c->rx_cnt += n;
+	note_streams(c);
 	if (c->out_dead || c->out.fd < 0) {
 		c->fwd_cnt += n;
 		drained(c);

@@ -25,6 +25,7 @@ job() {
 }
 for j in 1 2 3 4; do job $j & done; wait
 echo "cpus: $(nproc)"
+echo "sockets: $(cat /sys/devices/system/cpu/cpu*/topology/physical_package_id | sort -u | wc -l)"
 echo "files: $(find . -type f | wc -l)"
 echo "names: $(find . | sort | md5sum)"
 echo "contents: $(find . -type f | sort | xargs cat | md5sum)"'
@@ -37,6 +38,7 @@ for cpus in 1 2 4; do
 	rest=${out#*$'\n'}
 	[ "$cpus" = 1 ] && first=$rest
 	is "$rest" "$first" "$cpus CPUs: work on files together as one does"
+	like "$rest" "sockets: 1"$'\n' "$cpus CPUs: in one socket"
 	like "$rest" "files: 60" "$cpus CPUs: every file is there"
 	is "$(mapped sh -c "cd '$T/rootfs/work' && find . -type f | sort | xargs cat | md5sum")" \
 		"$(sed -n 's/^contents: //p' <<<"$rest")" "$cpus CPUs: the host sees the same contents"

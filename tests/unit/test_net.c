@@ -227,6 +227,8 @@ static void test_transport(void)
 	is_int(net_frame_check_tx(all, 1500, &h, f, 400, &out), 0, "USO over IPv6");
 	h.gso_size = 1;
 	is_int(net_frame_check_tx(all, 1500, &h, f, 400, &out), -EINVAL, "338 datagrams of one byte");
+	is_int(net_frame_check_tx(all, 1500, &h, f, 54 + 8 + 129, &out), -EINVAL, "129 datagrams");
+	is_int(net_frame_check_tx(all, 1500, &h, f, 54 + 8 + 128, &out), 0, "128 datagrams");
 	f[14] = 0x40;
 	h.gso_size = 100;
 	is_int(net_frame_check_tx(all, 1500, &h, f, 400, &out), -EINVAL, "version 4 in an IPv6 frame");

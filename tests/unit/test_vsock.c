@@ -1164,6 +1164,34 @@ static void test_exec_order(void)
 	(void)close(proxy);
 }
 
+/* What its children go on writing, faster than anybody reads, does not hold it back. */
+static void test_exec_children(void)
+{
+	int a, b, proxy, r;
+	size_t sum = 0;
+
+	pair(&a, &b);
+	begin(a, a);
+	connect_exec(&proxy, &r);
+	say_much();
+	for (unsigned i = 0; i < 40 && sum < 200000; i++) {
+		sum += slurp(r, scratch, 10000);
+		(void)turn();
+		pattern(scratch, 10000, 0);
+		say_at(EXEC_PORT + 2, scratch, 10000);
+		if (slurp(proxy, scratch, 6) == 6)
+			break;
+		(void)turn();
+		while (next())
+			;
+	}
+	ok(sum >= 100000 - 65536 && sum < 200000, "exec: the status does not wait for what came after it (%zu)", sum);
+	end();
+	(void)close(b);
+	(void)close(proxy);
+	(void)close(r);
+}
+
 /* The guest's close ends by itself after some seconds, with a reader of the output that takes longer. */
 static void test_exec_slow_reader(void)
 {
@@ -1444,6 +1472,7 @@ int main(void)
 	test_much_in(false);
 	test_exec_connect();
 	test_exec_order();
+	test_exec_children();
 	test_exec_slow_reader();
 	test_exec_end();
 	test_exec_duplex();

@@ -12,6 +12,7 @@
 #include "vmm/x86/layout.h"
 
 #define MAX_LEAVES 256u
+#define LEVELS 3u /* of leaves 0xb and 0x1f: threads, cores, and the end */
 #define LEAF1_ECX_VMX (1u << 5)
 #define LEAF1_ECX_X2APIC (1u << 21)
 #define LEAF1_ECX_TSC_DEADLINE (1u << 24)
@@ -25,6 +26,24 @@ struct cpu_model {
 	struct kvm_cpuid2 *cpuid; /* with room for MAX_LEAVES entries */
 };
 
+/*
+ * Since Linux 6.2 KVM shows of these leaves the first entry alone, and has nothing to say in it. A guest that finds
+ * one level, of threads, takes each of its CPUs for a socket.
+ */
+static void add_levels(struct kvm_cpuid2 *m, uint32_t function)
+{
+	uint32_t have = 0;
+
+	for (uint32_t i = 0; i < m->nent; i++)
+		have += m->entries[i].function == function;
+	for (; have > 0 && have < LEVELS && m->nent < MAX_LEAVES; have++)
+		m->entries[m->nent++] = (struct kvm_cpuid_entry2){
+			.function = function,
+			.index = have,
+			.flags = KVM_CPUID_FLAG_SIGNIFCANT_INDEX,
+		};
+}
+
 int cpu_model_new(int dev_fd, bool nested, struct cpu_model **out, struct err *e)
 {
 	OWN_FREE struct cpu_model *m = calloc(1, sizeof(*m));
@@ -36,6 +55,8 @@ int cpu_model_new(int dev_fd, bool nested, struct cpu_model **out, struct err *e
 	cpuid->nent = MAX_LEAVES;
 	if (ioctl(dev_fd, KVM_GET_SUPPORTED_CPUID, cpuid) < 0)
 		return err_sys(e, "KVM_GET_SUPPORTED_CPUID");
+	add_levels(cpuid, 0xb);
+	add_levels(cpuid, 0x1f);
 	m->nested = nested;
 	m->cpuid = TAKE(&cpuid);
 	*out = TAKE(&m);
