@@ -39,7 +39,8 @@ void asks_answered(struct asks *a, const struct proto_event *ev)
 	for (uint32_t i = 0; i < ASKS_MAX; i++) {
 		if (a->guest[i].fd <= 0 || a->guest[i].seq != ev->signal)
 			continue;
-		ctl_answer(a->guest[i].fd, ev->code, ev->text, sizeof(ev->text));
+		/* its number is its own: of the host's errors we speak alone */
+		ctl_answer(a->guest[i].fd, ev->code ? EIO : 0, ev->text, sizeof(ev->text));
 		(void)close(a->guest[i].fd);
 		a->guest[i].fd = 0;
 	}

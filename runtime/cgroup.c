@@ -123,16 +123,23 @@ void cgroup_enable(int dir)
 {
 	OWN_FREE char *have = NULL;
 	char want[512];
+	char one[64];
 	char *save;
 	size_t n = 0;
+	int r;
 
 	if (io_read_file(dir, "cgroup.controllers", sizeof(want) / 2, &have, NULL) < 0)
 		return;
 	for (char *s = strtok_r(have, " \n", &save); s; s = strtok_r(NULL, " \n", &save))
 		n += (size_t)snprintf(want + n, sizeof(want) - n, "+%s ", s);
-	/* what can't be handed down is missed where a limit needs it */
-	if (n > 0 && io_write_file(dir, "cgroup.subtree_control", want, n) < 0)
+	r = n == 0 ? 0 : io_write_file(dir, "cgroup.subtree_control", want, n);
+	/* with processes in it the rest would make it threaded: nobody could enter what is below (cgroup-v2.rst "Threads") */
+	if (r == 0 || r == -EBUSY)
 		return;
+	/* it is all or none: what can't be handed down by itself is missed where a limit needs it */
+	for (char *s = strtok_r(want, " ", &save); s; s = strtok_r(NULL, " ", &save))
+		if (io_write_file(dir, "cgroup.subtree_control", one, (size_t)snprintf(one, sizeof(one), "%.60s", s)) < 0)
+			continue;
 }
 
 /* Is somebody in @dir or below? */

@@ -164,7 +164,7 @@ static int collect(const char *root, struct found **out)
 
 		if (all && find(root, names[i]->d_name, &all[have], &e) == 0)
 			have++;
-		else
+		else if (!statedir_foreign(root, names[i]->d_name))
 			log_warn("%s", e.msg);
 		free(names[i]);
 	}

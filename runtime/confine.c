@@ -127,6 +127,7 @@ static int prepare_fs(struct confine *c, struct err *e)
 {
 	const char *wanted = c->spec->lnx.cgroups_path;
 	struct err why = { 0 };
+	char *sibling;
 	int r;
 
 	if (wanted && *wanted) {
@@ -137,8 +138,9 @@ static int prepare_fs(struct confine *c, struct err *e)
 					   "config.json: linux.cgroupsPath");
 	}
 	r = try_path(c, given_path(c->id), &why);
-	if (not_allowed(r))
-		r = try_path(c, sibling_path(c->id), &why);
+	sibling = not_allowed(r) ? sibling_path(c->id) : NULL;
+	if (sibling)
+		r = try_path(c, sibling, &why);
 	if (r == 0)
 		return 0;
 	if (not_allowed(r) && !privileged())
@@ -364,5 +366,5 @@ int confine_remove(const struct cgroup *c, struct err *e)
 		return 0;
 	/* not ours as far as is known: who was ours in it is on his way out, whoever else is in it stays */
 	r = cgroup_remove(c->path, c->made, c->made ? REMOVE_MS : LEAVE_MS, e);
-	return c->made || r != -EBUSY ? r : 0;
+	return c->made ? r : 0;
 }

@@ -58,13 +58,12 @@ int console_open(struct console *c, unsigned rows, unsigned cols, struct err *e)
 int console_send(const char *path, int master, struct err *e)
 {
 	OWN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	OWN_FD int at = open(path, O_PATH | O_CLOEXEC); /* it may be longer than an address holds */
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int r;
 
-	if (strlen(path) >= sizeof(a.sun_path))
-		return err_set(e, ENAMETOOLONG, "--console-socket: \"%s\": too long", path);
-	memcpy(a.sun_path, path, strlen(path) + 1);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d", at);
+	if (fd < 0 || at < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return err_sys(e, "--console-socket: connect to \"%s\"", path);
 	/* the text is not read by anyone but must not be empty */
 	r = io_send_fds(fd, "/dev/ptmx", 9, &master, 1);

@@ -60,6 +60,7 @@ struct creation {
 	char *root;
 	int sync_fd;
 	pid_t pid;
+	const char *pid_file; /* has been written */
 	bool hooked; /* hooks have been run: poststop ones are due if it all fails */
 };
 
@@ -161,7 +162,7 @@ static int load(const struct container_options *o, struct creation *c, struct er
 	if (plan_check_process(c->spec->process, e) < 0)
 		return -e->code;
 	p = c->spec->process;
-	if (host_inherit_files(p) < 0)
+	if (host_inherit(p) < 0)
 		return err_set(e, ENOMEM, "out of memory");
 	if (p->terminal && !o->detached && !o->console_socket)
 		console_our_size(&p->console_height, &p->console_width);
@@ -442,6 +443,8 @@ static void roll_back(struct creation *c)
 		(void)kill(c->pid, SIGKILL);
 		(void)waitpid(c->pid, NULL, 0);
 	}
+	if (c->pid_file)
+		(void)unlink(c->pid_file);
 	own_close_fd(&c->args.lock_fd);
 	own_close_fd(&c->args.launch.lock_fd);
 	(void)wait_gone(&c->state, GONE_TIMEOUT_MS);
@@ -496,7 +499,10 @@ static int make(const struct container_options *o, struct creation *c, struct er
 		return -e->code;
 	if (c->plan.machine.pasta && pasta_start(c->pid, e) < 0)
 		return err_wrap(e, "config.json: annotations[\"run.coracle.net\"]");
-	if (container_pid_file(o->pid_file, c->pid, e) < 0 || let_go(o, c, e) < 0)
+	if (container_pid_file(o->pid_file, c->pid, e) < 0)
+		return -e->code;
+	c->pid_file = o->pid_file;
+	if (let_go(o, c, e) < 0)
 		return -e->code;
 	if (o->start) {
 		struct oci_state state = hooks_state(&c->state, &c->record, OCI_STATUS_RUNNING);
@@ -514,6 +520,7 @@ static int make_with_pasta(const struct container_options *o, struct creation *c
 	first.start = false;
 	if (make(&first, c, e) < 0)
 		return -e->code;
+	c->hooked |= o->start && c->spec->hooks[OCI_HOOK_START_CONTAINER].n > 0;
 	return o->start ? container_start(&c->state, e) : 0;
 }
 
@@ -547,7 +554,7 @@ static int create(const struct container_options *o, struct creation *c,
 			 "stays in the caller's domain",
 			 o->id);
 	if (!c->plan.new_netns && !c->plan.join_netns)
-		log_warn("create `%s`: config.json: linux.namespaces: without a network namespace the "
+		log_hint("create `%s`: config.json: linux.namespaces: without a network namespace the "
 			 "container gets its own loopback and nothing of the host's network",
 			 o->id);
 	if (out) {

@@ -6,7 +6,7 @@
  *
  * user (with its groups and umask), env, capabilities, rlimits, noNewPrivileges and execCPUAffinity of the
  * container, each where it isn't given. On the command line env adds to the container's, and capabilities
- * replace the container's, as crun does it. cwd is "/", oom_score_adj 0 and the terminal none unless asked for.
+ * replace the container's, as crun does it. cwd is "/", oom_score_adj ours and the terminal none unless asked for.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -115,7 +115,7 @@ static int complete(struct oci_process *p, const struct oci_process *own, const 
 		memcpy(p->rlimits, own->rlimits, own->n_rlimits * sizeof(*p->rlimits));
 		p->n_rlimits = own->n_rlimits;
 	}
-	return host_inherit_files(p);
+	return host_inherit(p);
 }
 
 static int parse_id(const char *text, char end, uint32_t *out, const char **out_rest)

@@ -40,13 +40,18 @@ static char **inherited(void)
 	return environ;
 }
 
-/* In the child. What goes wrong here is said as the program would, on its stderr. */
-_Noreturn static void become(const struct oci_hook *h, const char *bundle, int in, int words)
+/*
+ * In the child. What goes wrong here is said as the program would, on its stderr.
+ * @parent: the monitor, whose mounts and network it works in: it goes with it. 0: nobody.
+ */
+_Noreturn static void become(const struct oci_hook *h, const char *bundle, int in, int words, pid_t parent)
 {
 	char *alone[] = { h->path, NULL };
 	int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
 
 	(void)setpgid(0, 0);
+	if (parent > 0 && proc_die_with(parent) < 0)
+		_exit(126);
 	if (dup2(in, 0) < 0 || dup2(null, 1) < 0 || dup2(words, 2) < 0 ||
 	    syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 || signals_to_default() < 0)
 		_exit(126);
@@ -106,7 +111,7 @@ static int judge(int status, const struct oci_hook *h, int words, struct err *e)
 
 /* Files stand in for pipes: nothing to drain, and a hook that leaves a daemon behind holds nothing of ours. */
 static int run_hook(const struct oci_hook *h, const char *bundle, const char *state,
-		    const struct interrupt *stop, struct err *e)
+		    const struct interrupt *stop, pid_t parent, struct err *e)
 {
 	OWN_FD int in = memfd_create("state", MFD_CLOEXEC);
 	OWN_FD int words = memfd_create("stderr", MFD_CLOEXEC);
@@ -124,7 +129,7 @@ static int run_hook(const struct oci_hook *h, const char *bundle, const char *st
 	if (pid < 0)
 		return err_sys(e, "fork for \"%s\"", h->path);
 	if (pid == 0)
-		become(h, bundle, in, words);
+		become(h, bundle, in, words, parent);
 	(void)setpgid(pid, pid); /* whoever is first: it must be there when we kill */
 	status = wait_hook(pid, stop, (int)timeout_ms, e);
 	return judge(status, h, words, e);
@@ -139,7 +144,8 @@ static int run_one(const struct oci_spec *spec, enum oci_hook_kind kind, size_t 
 	if (r < 0)
 		r = err_set(e, -r, "out of memory");
 	else
-		r = run_hook(&spec->hooks[kind].v[i], state->bundle, text, stop, e);
+		r = run_hook(&spec->hooks[kind].v[i], state->bundle, text, stop,
+			     kind == OCI_HOOK_CREATE_CONTAINER ? getpid() : 0, e);
 	return r < 0 ? err_wrap(e, "config.json: hooks.%s[%zu]", oci_hook_name(kind), i) : 0;
 }
 

@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "runtime/base/io.h"
 #include "runtime/base/own.h"
 #include "runtime/caps.h"
 #include "runtime/netlink.h"
@@ -130,7 +131,7 @@ int host_facts_collect(struct host_facts *f, struct err *e)
 	return 0;
 }
 
-int host_inherit_files(struct oci_process *p)
+static int inherit_files(struct oci_process *p)
 {
 	struct oci_rlimit *v;
 	struct rlimit r;
@@ -151,6 +152,23 @@ int host_inherit_files(struct oci_process *p)
 	};
 	p->rlimits = v;
 	return 0;
+}
+
+/* What our own processes have, theirs shall have: proc_pid_oom_score_adj(5). */
+static void inherit_oom_score(struct oci_process *p)
+{
+	OWN_FREE char *text = NULL;
+
+	if (p->has_oom_score_adj || io_read_file(AT_FDCWD, "/proc/self/oom_score_adj", 32, &text, NULL) < 0)
+		return;
+	p->oom_score_adj = (int32_t)strtol(text, NULL, 10);
+	p->has_oom_score_adj = p->oom_score_adj != 0; /* as the guest's are */
+}
+
+int host_inherit(struct oci_process *p)
+{
+	inherit_oom_score(p);
+	return inherit_files(p);
 }
 
 /* A paravirtual KVM back end shows no vmx or svm flag and can't boot ordinary kernels. */

@@ -39,8 +39,11 @@ struct host_facts {
 /* Collect the facts. Missing parts of our installation are an error that names them. */
 int host_facts_collect(struct host_facts *f, struct err *e) MUST_CHECK;
 
-/* A limit of open files that the process isn't given is ours, as it is for a process on the host. Return: 0, -ENOMEM. */
-int host_inherit_files(struct oci_process *p) MUST_CHECK;
+/*
+ * What the process isn't given, but would have from us on the host: its limit of open files, its oom_score_adj.
+ * Return: 0, -ENOMEM.
+ */
+int host_inherit(struct oci_process *p) MUST_CHECK;
 
 /*
  * Open /dev/kvm and see that it can run ordinary guests.

@@ -122,14 +122,15 @@ static int make_userns(const struct idmount *m, struct err *e)
 	char path[64];
 	int ends[2];
 	char byte;
-	pid_t pid, seen = 0;
+	pid_t pid, seen = 0, self = getpid();
 	int r, fd = -1;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_sys(e, "pipe");
 	pid = fork();
 	if (pid == 0) {
-		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (proc_die_with(self) < 0)
+			_exit(1);
 		if (unshare(CLONE_NEWUSER) == 0 && write(ends[1], "", 1) == 1)
 			(void)pause();
 		_exit(1);

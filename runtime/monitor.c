@@ -193,7 +193,9 @@ static void send_size(struct monitor *m)
 	struct proto_resize r = { 0 };
 	struct winsize w;
 
-	if (!m->a->plan->terminal || ioctl(m->a->launch.stdio[0], TIOCGWINSZ, &w) < 0)
+	/* before PROGRAM the guest understands nothing else: on_ready() comes back to it */
+	if (!m->a->plan->terminal || m->phase == PHASE_BOOTING ||
+	    ioctl(m->a->launch.stdio[0], TIOCGWINSZ, &w) < 0)
 		return;
 	r.rows = w.ws_row;
 	r.cols = w.ws_col;
@@ -562,6 +564,8 @@ static void on_caller(struct monitor *m, int fd)
 		else
 			on_exec(m, fd, &in.exec, fds, n_fds);
 		fd = -1;
+	} else if (n == (ssize_t)sizeof(in.ask) && in.ask.op == CTL_ASK && m->a->plan->holder) {
+		answer(&fd, ENOTSUP, "a pod's holder has no machine");
 	} else if (n == (ssize_t)sizeof(in.ask) && in.ask.op == CTL_ASK && m->phase >= PHASE_READY) {
 		asks_guest(&m->asks, fd, &in.ask.ask, m->vmm.guest_fd);
 		fd = -1;
@@ -800,7 +804,7 @@ static int run_hooks(struct monitor *m, struct err *e)
 static void tell_shared(const struct net *n, const struct statedir *d)
 {
 	if (n->taken[0])
-		log_warn("create `%s`: network: %s is shared by %d containers of this namespace already: "
+		log_hint("create `%s`: network: %s is shared by %d containers of this namespace already: "
 			 "this one gets the loopback alone",
 			 d->id, n->taken, 1 + PROTO_NET_PLACES);
 }
@@ -874,6 +878,18 @@ static int start_machine(struct monitor *m, struct err *e)
 	return p->holder ? 0 : wait_until_sealed(m, e);
 }
 
+/* Whom the host's kernel kills for want of memory: the machine's memory is the container's. */
+static void take_oom_score(const struct oci_process *p)
+{
+	char text[16];
+	int n = p && p->has_oom_score_adj ? snprintf(text, sizeof(text), "%d", p->oom_score_adj) : 0;
+	int r = n > 0 ? io_write_file(AT_FDCWD, "/proc/self/oom_score_adj", text, (size_t)n) : 0;
+
+	/* below what we were given takes CAP_SYS_RESOURCE: the guest has it all the same */
+	if (r < 0)
+		log_debug("process.oomScoreAdj %d: on the host: %s", p->oom_score_adj, strerror(-r));
+}
+
 static int set_up(struct monitor *m, struct err *e)
 {
 	struct monitor_args *a = m->a;
@@ -896,6 +912,7 @@ static int set_up(struct monitor *m, struct err *e)
 	/* a listener is known by who called this last: ctl_peer() */
 	(void)listen(a->listen_fd, 16);
 	oom_open(&m->oom, a->bundle, a->own_cgroup);
+	take_oom_score(a->plan->spec->process);
 	if (join_namespaces(m, &joins, e) < 0 || sandbox_become_root(a->plan, e) < 0 ||
 	    begin_machine(m, false, e) < 0 || sandbox_make(a->plan, &joins, &a->pins, &m->sandbox, e) < 0)
 		return -e->code;

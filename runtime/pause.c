@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/own.h"
 #include "runtime/container.h"
 #include "runtime/ctl.h"
@@ -73,7 +74,7 @@ static void set_clock(struct statedir *d)
 	struct timespec now;
 
 	/* what came while it stood still, signals above all, may be in the way at first */
-	for (int left = CLOCK_MS; left > 0; left -= STEP_MS) {
+	for (int64_t end = clock_ms() + CLOCK_MS; clock_ms() < end;) {
 		(void)clock_gettime(CLOCK_REALTIME, &now);
 		clock.number = (uint64_t)now.tv_sec * 1000000000ull + (uint64_t)now.tv_nsec;
 		if (ctl_ask_guest(d, &clock, CLOCK_MS, &reply, &ignored) != -EAGAIN)

@@ -150,29 +150,31 @@ uint64_t resources_weight(uint64_t shares)
 	return (uint64_t)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0));
 }
 
-static void add_cpu_max(struct builder *b, const struct oci_cpu *c, const struct cpu_max *now)
+static void add_cpu_max(struct builder *b, struct cgroup_writes *to, const struct oci_cpu *c, const struct cpu_max *now)
 {
 	bool has_quota = c->has_quota && c->quota != 0;
 	bool has_period = c->has_period && c->period != 0;
-	const char *field = has_quota ? "cpu.quota" : "cpu.period";
 	int64_t quota = has_quota ? c->quota : now->quota;
 	uint64_t period = has_period ? c->period : now->period;
+	char first[32] = "max";
+	char text[64];
 
 	if (!has_quota && !has_period)
 		return;
+	if (quota >= 0)
+		(void)snprintf(first, sizeof(first), "%" PRId64, quota);
 	/* a quota alone leaves the period as it is (cgroup-v2.rst cpu.max), but systemd must hear of both */
-	if (quota < 0 && period == 0)
-		both(b, field, "cpu.max", "max");
-	else if (quota < 0)
-		both(b, field, "cpu.max", "max %" PRIu64, period);
-	else if (period == 0)
-		both(b, field, "cpu.max", "%" PRId64, quota);
+	if (period == 0)
+		(void)snprintf(text, sizeof(text), "%s", first);
 	else
-		both(b, field, "cpu.max", "%" PRId64 " %" PRIu64, quota, period);
+		(void)snprintf(text, sizeof(text), "%s %" PRIu64, first, period);
+	add(b, to, has_quota ? "cpu.quota" : "cpu.period", false, "cpu.max", text);
 }
 
-static int add_cpu(struct builder *b, const struct oci_cpu *c, const struct cpu_max *now, struct err *e)
+static int add_cpu(struct builder *b, const struct oci_cpu *c, const struct cpu_now *now, struct err *e)
 {
+	static const struct cpu_max fresh = { .quota = -1 };
+
 	if (c->has_realtime_runtime && c->realtime_runtime != 0)
 		return refuse(e, "cpu.realtimeRuntime", "cgroup v2 has no such limit");
 	if (c->has_realtime_period && c->realtime_period != 0)
@@ -185,9 +187,10 @@ static int add_cpu(struct builder *b, const struct oci_cpu *c, const struct cpu_
 	if (c->has_idle && c->idle != 0)
 		both(b, "cpu.idle", "cpu.idle", "%" PRId64, c->idle);
 	/* a burst may not be above the quota: the old one goes first, the new one comes last */
-	if (now->period != 0 && c->has_burst)
+	if (now && c->has_burst)
 		both(b, "cpu.burst", "cpu.max.burst", "0");
-	add_cpu_max(b, c, now);
+	add_cpu_max(b, b->host, c, now ? &now->host : &fresh);
+	add_cpu_max(b, b->guest, c, now ? &now->guest : &fresh);
 	if (c->has_burst)
 		both(b, "cpu.burst", "cpu.max.burst", "%" PRIu64, c->burst);
 	if (c->cpus && *c->cpus) {
@@ -345,17 +348,16 @@ static void add_unified(struct builder *b, const struct oci_resources *r)
 }
 
 int resources_writes(const struct oci_resources *r, const struct plan_size *size,
-		     const struct cpu_max *now, struct cgroup_writes *to_host,
+		     const struct cpu_now *now, struct cgroup_writes *to_host,
 		     struct cgroup_writes *to_guest, struct err *e)
 {
-	static const struct cpu_max fresh = { .quota = -1 };
 	struct builder b = { .host = to_host, .guest = to_guest, .size = size };
 
 	if (!r)
 		return 0;
 	if (r->has_net_class_id || r->n_net_priorities)
 		return refuse(e, "network", "cgroup v2 has no such settings");
-	if (add_memory(&b, &r->memory, e) < 0 || add_cpu(&b, &r->cpu, now ? now : &fresh, e) < 0)
+	if (add_memory(&b, &r->memory, e) < 0 || add_cpu(&b, &r->cpu, now, e) < 0)
 		return -e->code;
 	/* 0 is how engines older than runtime-spec 1.3 write "not set" */
 	if (r->has_pids_limit && r->pids_limit != 0) {

@@ -60,11 +60,17 @@ struct cpu_max {
 	uint64_t period; /* 0: unknown */
 };
 
+/* Of both sides: what the guest says decides about its own alone. */
+struct cpu_now {
+	struct cpu_max host;
+	struct cpu_max guest;
+};
+
 /*
  * The values for both sides. @now: for a quota or a period that comes alone; NULL: nothing is in force yet.
  * Return: 0, or an error that names the field below config.json's linux.resources which can't be had.
  */
-int resources_writes(const struct oci_resources *r, const struct plan_size *size, const struct cpu_max *now,
+int resources_writes(const struct oci_resources *r, const struct plan_size *size, const struct cpu_now *now,
 		     struct cgroup_writes *host, struct cgroup_writes *guest,
 		     struct err *e) MUST_CHECK;
 

@@ -13,11 +13,14 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "runtime/base/clock.h"
 #include "runtime/base/io.h"
 #include "runtime/base/own.h"
 
+#define TURN_MS 30000 /* for another command that changes the record */
 #define EXIT_BYTES 512 /* preallocated: the last write of a container never meets a full disk */
 
 int statedir_check_id(const char *id, struct err *e)
@@ -205,6 +208,38 @@ int statedir_create(const char *root, const char *id, struct statedir *out, int 
 	return 0;
 }
 
+/* Other runtimes keep theirs in the same ROOT when they are told so. One that is empty is nobody's yet, or any more. */
+static bool is_ours(int fd)
+{
+	static const char *const names[] = { "lock", "exit.json", "vmm.lock" };
+	int again;
+	DIR *dir;
+	const struct dirent *entry;
+	bool empty = true;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (faccessat(fd, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			return true;
+	again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = again < 0 ? NULL : fdopendir(again);
+	if (!dir) {
+		own_close_fd(&again);
+		return true;
+	}
+	while (empty && (entry = readdir(dir)))
+		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	(void)closedir(dir);
+	return empty;
+}
+
+bool statedir_foreign(const char *root, const char *id)
+{
+	OWN_FD int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	OWN_FD int fd = root_fd < 0 ? -1 : openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	return fd >= 0 && !is_ours(fd);
+}
+
 int statedir_open(const char *root, const char *id, struct statedir *out, struct err *e)
 {
 	struct statedir d = { .fd = -1 };
@@ -216,6 +251,10 @@ int statedir_open(const char *root, const char *id, struct statedir *out, struct
 	free(path);
 	if (d.fd < 0 && (errno == ENOENT || errno == ENOTDIR))
 		return err_set(e, ENOENT, "container `%s` does not exist", id);
+	if (d.fd >= 0 && !is_ours(d.fd)) {
+		(void)close(d.fd);
+		return err_set(e, ENOENT, "container `%s` does not exist: \"%s/%s\" is of another runtime", id, root, id);
+	}
 	if (d.fd < 0)
 		return err_sys(e, "\"%s/%s\"", root, id);
 	d.id = strdup(id);
@@ -237,29 +276,27 @@ void statedir_close(struct statedir *d)
 	*d = (struct statedir){ .fd = -1 };
 }
 
-static int lock_waiting(int fd)
-{
-	int r;
-
-	do
-		r = flock(fd, LOCK_EX);
-	while (r < 0 && errno == EINTR);
-	return r;
-}
-
 /* flock(2) knows nothing of the other lock on that file (fcntl(2)). */
 int statedir_turn(const struct statedir *d)
 {
+	const struct timespec step = { .tv_nsec = 10000000 };
 	OWN_FD int fd = openat(d->fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int64_t end = clock_ms() + TURN_MS;
 
-	return fd < 0 || lock_waiting(fd) < 0 ? -1 : take_fd(&fd);
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && clock_ms() < end)
+		(void)nanosleep(&step, NULL);
+	return fd < 0 ? -1 : take_fd(&fd);
 }
 
 int statedir_hold(struct statedir *d, struct err *e)
 {
 	struct stat st;
+	int r;
 
-	if (lock_waiting(d->fd) < 0 || fstat(d->fd, &st) < 0)
+	do
+		r = flock(d->fd, LOCK_EX);
+	while (r < 0 && errno == EINTR);
+	if (r < 0 || fstat(d->fd, &st) < 0)
 		return err_sys(e, "lock \"%s/%s\"", d->root, d->id);
 	return st.st_nlink > 0 ? 0 : err_set(e, ENOENT, "container `%s` does not exist", d->id);
 }

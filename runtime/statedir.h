@@ -76,6 +76,9 @@ int statedir_root(const char *given, bool make, char **out, struct err *e) MUST_
 int statedir_create(const char *root, const char *id, struct statedir *out, int *out_lock_fd,
 		    struct err *e) MUST_CHECK;
 
+/* Has @root a folder of that name which another runtime made? */
+bool statedir_foreign(const char *root, const char *id);
+
 /* Open an existing one. Return: 0, or -ENOENT with "container `ID` does not exist". */
 int statedir_open(const char *root, const char *id, struct statedir *out, struct err *e) MUST_CHECK;
 void statedir_close(struct statedir *d);
@@ -89,7 +92,7 @@ void statedir_let_go(struct statedir *d);
 
 /*
  * Only one command at a time changes the record of a living container: wait until it is this one, until the close of
- * the descriptor returned. -1: without a lock nobody waits. delete, which holds the container, does not either.
+ * the descriptor returned, but not for ever: it may have been stopped. -1: there is no lock. delete waits for nobody.
  */
 int statedir_turn(const struct statedir *d) MUST_CHECK;
 

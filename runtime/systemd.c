@@ -379,7 +379,7 @@ static int try_start(sd_bus *bus, const struct systemd_scope *s, bool *out_exist
 int systemd_start_scope(const struct systemd_scope *s, struct err *e)
 {
 	sd_bus *bus = NULL;
-	bool exists;
+	bool exists = false;
 	int r = open_bus(s->user, &bus, e);
 
 	if (r < 0)

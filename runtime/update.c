@@ -89,12 +89,29 @@ static int check_memory(const struct update *u, struct err *e)
 	return 0;
 }
 
-/* What a quota or a period that comes alone goes with: the guest has what was asked for, whatever the host has. */
-static struct cpu_max current_cpu_max(const struct proto_stats *s)
+/* "max 100000". Without a cgroup of the host nothing is known, nor written. */
+static struct cpu_max host_cpu_max(int dir)
 {
-	return (struct cpu_max){
-		.quota = s->cpu_quota > INT64_MAX ? -1 : (int64_t)s->cpu_quota,
-		.period = s->cpu_period == UINT64_MAX ? 0 : s->cpu_period,
+	OWN_FREE char *text = NULL;
+	struct cpu_max m = { .quota = -1 };
+
+	if (dir < 0 || io_read_file(dir, "cpu.max", 64, &text, NULL) < 0)
+		return m;
+	if (strncmp(text, "max", 3) != 0)
+		m.quota = strtoll(text, NULL, 10);
+	m.period = strtoull(text + strcspn(text, " "), NULL, 10);
+	return m;
+}
+
+/* What a quota or a period that comes alone goes with, on each side. */
+static struct cpu_now current_cpu_max(const struct update *u)
+{
+	const struct proto_stats *s = &u->stats;
+
+	return (struct cpu_now){
+		.host = host_cpu_max(u->dir),
+		.guest = { .quota = s->cpu_quota > INT64_MAX ? -1 : (int64_t)s->cpu_quota,
+			   .period = s->cpu_period == UINT64_MAX ? 0 : s->cpu_period },
 	};
 }
 
@@ -119,7 +136,7 @@ static int prepare(struct update *u, struct err *e)
 	struct size_facts facts = { .default_memory = u->r.memory_bytes,
 				    .cpus = VM_MAX_VCPUS,
 				    .max_vcpus = VM_MAX_VCPUS };
-	struct cpu_max now;
+	struct cpu_now now;
 
 	if (resources_check(u->wanted, e) < 0)
 		return -e->code;
@@ -134,7 +151,7 @@ static int prepare(struct update *u, struct err *e)
 	u->size.host_extra = u->r.host_extra;
 	if (ask_stats(u, e) < 0 || check_memory(u, e) < 0)
 		return -e->code;
-	now = current_cpu_max(&u->stats);
+	now = current_cpu_max(u);
 	if (resources_writes(u->wanted, &u->size, &now, &u->host, &u->guest, e) < 0)
 		return -e->code;
 	return check_lengths(&u->guest, e);

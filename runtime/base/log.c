@@ -100,6 +100,11 @@ static void put_file(enum log_level level, const char *msg)
 	put(sink.fd, line, (size_t)n);
 }
 
+enum log_level log_hint_level(void)
+{
+	return sink.fd >= 0 || isatty(STDERR_FILENO) ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+}
+
 void log_at(enum log_level level, const char *fmt, ...)
 {
 	int saved = errno;

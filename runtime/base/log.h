@@ -21,9 +21,12 @@ int log_parse_level(const char *word, enum log_level *out_level) MUST_CHECK;
 /* Also write to @fd (owned from now on), as JSON lines when @json. Errors still go to stderr. */
 void log_set_file(int fd, bool json);
 
+enum log_level log_hint_level(void);
 void log_at(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
 #define log_err(...) log_at(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(...) log_at(LOG_LEVEL_WARN, __VA_ARGS__)
+/* What works otherwise than expected: not for a stderr that may be the container's, as it is of engines without a log. */
+#define log_hint(...) log_at(log_hint_level(), __VA_ARGS__)
 #define log_info(...) log_at(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...) log_at(LOG_LEVEL_DEBUG, __VA_ARGS__)
 

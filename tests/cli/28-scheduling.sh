@@ -104,6 +104,20 @@ if [ ! -e /sys/fs/selinux/enforce ] && rt_only "SELinux labels"; then
 	run_rt
 	is "$rc$err$out" 0ran "SELinux labels where nobody reads them"
 fi
+if rt_only "oomScoreAdj on the host"; then
+	script adj 'sleep 60' '.process.oomScoreAdj = 321'
+	new_id
+	rt create --bundle "$B" "$ID" </dev/null >/dev/null 2>&1
+	is "$(for pid in $(rt ps --format json "$ID" | jq '.[]'); do cat "/proc/$pid/oom_score_adj"; done | xargs)" "321 321" \
+		"oomScoreAdj: the machine's place in the host's line"
+	rt delete --force "$ID"
+fi
+script adj 'cat /proc/self/oom_score_adj' 'del(.process.oomScoreAdj)'
+old=$(cat /proc/self/oom_score_adj)
+echo $((old + 77)) >"/proc/$$/oom_score_adj"
+run_both
+same "no oomScoreAdj: the caller's"
+[ "$UID_NOW" != 0 ] || echo "$old" >"/proc/$$/oom_score_adj"
 if rt_only "an AppArmor profile"; then
 	script labels 'echo ran' '.process.apparmorProfile = "docker-default"'
 	run_rt

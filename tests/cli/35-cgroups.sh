@@ -108,10 +108,13 @@ while IFS='|' read -r name path; do
 	script bad true ".linux.cgroupsPath = \"$path\""
 	run_rt
 	refuses "cgroupsPath: $name" 'linux.cgroupsPath'
+	[ ! -e "$STATE/$ID" ]
+	ok $? "cgroupsPath: $name: nothing is left" || rm -rf "${STATE:?}/$ID"
 done <<'EOF_TABLE'
 dots|/../../etc
 dots inside|/a/../../b
 the root itself|/
+below a file|/cgroup.procs/x
 newline|/coracle\nx
 EOF_TABLE
 

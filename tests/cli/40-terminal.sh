@@ -48,6 +48,7 @@ steps "job control" . 'ps -o pid,pgid,tty 2>/dev/null | sed -n 2p; echo $- ; cut
 steps "another user" '.process.user = {uid: 1000, gid: 1000}' 'stat -L -c "%u %a" /dev/stdin; echo x >/dev/tty; echo y >/dev/stdout' \
 	console create start wait output
 steps "kill" . 'echo ready; sleep 60' console create start until:ready kill:KILL wait
+steps "resized while it is made" . 'sleep 2; stty size' console:restless create start wait output
 steps "SIGHUP when the terminal goes away" . 'trap "echo hup >/tmp/hup; exit 4" HUP; echo ready; while :; do sleep 0.1; done' \
 	console create start until:ready hangup wait
 is "$(cat "$T/rootfs/tmp/hup" 2>&1)" hup "SIGHUP when the terminal goes away: it arrived"
@@ -69,6 +70,15 @@ if rt_only "a console socket without a terminal"; then
 	rt create -b "$B" --console-socket "$T/nowhere" "$ID" </dev/null >"$T/out" 2>"$T/rt.err"
 	is "$? $(wc -l <"$T/rt.err")" "1 1" "a console socket that is missing is refused in one line"
 	like "$(cat "$T/rt.err")" 'nowhere.*No such file' "and named"
+	long=$T/$(printf '%0120d' 0)
+	mkdir "$long"
+	(cd "$long" && exec python3 -c 'import socket; s = socket.socket(socket.AF_UNIX); s.bind("s"); s.listen(); print(len(socket.recv_fds(s.accept()[0], 99, 9)[1]), flush=True)') >"$T/fds" &
+	until_true 60 [ -S "$long/s" ]
+	rt create -b "$B" --console-socket "$long/s" "$ID" </dev/null >"$T/out" 2>"$T/rt.err"
+	is $? 0 "a console socket whose path is longer than an address" || diag "$(cat "$T/rt.err")"
+	wait $!
+	is "$(cat "$T/fds")" 1 "and gets the terminal"
+	rt delete --force "$ID"
 fi
 
 # ---- exec on a terminal, more input than the way holds, from a program that answers with as much

@@ -140,6 +140,24 @@ rm "$D"/*
 say delete --force "$ID"; is "$rc$err" 0 "all files are missing: delete --force"
 gone "all files are missing"
 
+# ---- what another runtime keeps in the same folder, as engines tell them all to
+
+for files in "status exec.fifo" "state.json notify.sock"; do
+	new_id
+	D=$STATE/$ID
+	mkdir -m 700 "$D"
+	for f in $files; do echo '{"id": "x"}' >"$D/$f"; done
+	say state "$ID"; fails 'does not exist' "another runtime's: state"
+	say kill "$ID" KILL; fails 'does not exist' "another runtime's: kill"
+	say delete "$ID"; fails 'does not exist' "another runtime's: delete"
+	say delete --force "$ID"
+	say create -b "$B" "$ID"; fails 'already exists' "another runtime's: create"
+	say list
+	like "$err" "^$" "another runtime's: list says nothing"
+	is "$(cd "$D" && echo *)" "$(xargs -n 1 <<<"$files" | sort | xargs)" "another runtime's: it has all of its files"
+	rm -r "$D"
+done
+
 # ---- an interrupted create: no record at all, or one that was never completed
 
 lost() {

@@ -61,6 +61,7 @@ class Engine:
         self.master = None
         self.slave = None
         self.listener = None
+        self.restless = False
         self.stdin = None
         self.output = bytearray()
         self.reader = None
@@ -102,6 +103,9 @@ class Engine:
         say("descriptors", len(fds))
         self.master = fds[0]
         conn.close()
+        for i in range(150 if self.restless else 0):
+            fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("4H", 20 + i, 90, 0, 0))
+            time.sleep(0.01)
 
     # -- commands
 
@@ -203,7 +207,8 @@ class Engine:
         os.close(in_r)
         self.read_from(r)
 
-    def console(self):
+    def console(self, restless=""):
+        self.restless = bool(restless)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         if os.path.exists(os.path.join(self.dir, "console")):
             os.unlink(os.path.join(self.dir, "console"))

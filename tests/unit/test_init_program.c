@@ -186,7 +186,7 @@ static void test_good(void)
 static void test_bad(void)
 {
 	WITH(h->magic++, "magic 0x43524332", "magic");
-	WITH(h->version = 9, "version 9, this init speaks 3", "version");
+	WITH(h->version = 9, "version 9, this init speaks 4", "version");
 	WITH(h->hostname = UINT32_MAX, "hostname", "hostname outside");
 	WITH(h->domainname = h->pool_bytes, "hostname", "domainname at the end");
 	WITH(h->n_mounts = UINT32_MAX, "mounts", "number of mounts");
@@ -215,7 +215,7 @@ static void test_bad(void)
 	WITH_MOUNT(m.kind = 100, "mounts[0].kind 100", "mount kind 100");
 	WITH_MOUNT((m.kind = PROTO_MOUNT_NODE, m.mode = 0100666), "mounts[0].mode 0x81b6", "a node that is a file");
 	WITH_MOUNT((m.kind = PROTO_MOUNT_LINK, m.source = 0), "mounts[0].source", "a link to nothing");
-	WITH_MOUNT(m.flags = 32, "mounts[0].flags 0x20", "mount flag");
+	WITH_MOUNT(m.flags = 64, "mounts[0].flags 0x40", "mount flag");
 	WITH_MOUNT(m.dest = m.fstype, "mounts[0].dest", "relative destination");
 	WITH_MOUNT(m.data = UINT32_MAX, "mounts[0]: text outside the pool", "mount data");
 	WITH_MOUNT(m.fstype = 0, "mounts[0].fstype", "no type");
