@@ -5,6 +5,7 @@
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/prctl.h>
+#include <linux/resource.h>
 #include <linux/sched/types.h>
 #include <linux/seccomp.h>
 
@@ -15,6 +16,19 @@
 #define CAPS 64		    /* bits of a mask */
 #define ADMIN (1ull << CAP_SYS_ADMIN)
 #define DEFAULT_UMASK 0022u /* runtime-spec config.md, process.user.umask */
+
+/* A host's fs.nr_open, which bounds everybody's limit of open files, is higher than a kernel's own: systemd raises it. */
+static int set_limit(const struct proto_rlimit *r)
+{
+	uint64_t limit[2] = {r->soft, r->hard};
+	char text[24];
+	int rc = sys_setrlimit(r->resource, limit);
+
+	if (rc != -EPERM || r->resource != RLIMIT_NOFILE ||
+	    container_write_own_proc("sys/fs/nr_open", text, str_fmt(text, sizeof(text), "%lu", r->hard)) < 0)
+		return rc;
+	return sys_setrlimit(r->resource, limit);
+}
 
 int process_limits(struct container *c, struct err *e)
 {
@@ -31,9 +45,8 @@ int process_limits(struct container *c, struct err *e)
 	}
 	for (uint32_t i = 0; i < p->n_rlimits; i++) {
 		struct proto_rlimit r = program_rlimit(&c->program, i);
-		uint64_t limit[2] = {r.soft, r.hard};
 
-		rc = sys_setrlimit(r.resource, limit);
+		rc = set_limit(&r);
 		if (rc < 0)
 			return err_sys(e, rc, "process.rlimits: resource %u to %lu", r.resource,
 				       r.hard);

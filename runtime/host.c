@@ -26,7 +26,6 @@
 #include "runtime/caps.h"
 #include "runtime/netlink.h"
 
-#define GUEST_NR_OPEN 1048576 /* /proc/sys/fs/nr_open of our kernel */
 #define CONF_PATH "/etc/coracle/coracle.conf" /* CORACLE_CONF names another */
 
 /* Our own files: where the user says, where they were installed, beside the program (a build tree). */
@@ -147,8 +146,8 @@ static int inherit_files(struct oci_process *p)
 	v[p->n_rlimits++] = (struct oci_rlimit){
 		.has_resource = true,
 		.resource = RLIMIT_NOFILE,
-		.soft = r.rlim_cur < GUEST_NR_OPEN ? r.rlim_cur : GUEST_NR_OPEN,
-		.hard = r.rlim_max < GUEST_NR_OPEN ? r.rlim_max : GUEST_NR_OPEN,
+		.soft = r.rlim_cur,
+		.hard = r.rlim_max,
 	};
 	p->rlimits = v;
 	return 0;

@@ -73,6 +73,13 @@ run_both
 same_lines "rlimits"
 is "$(grep -c . "$T/rt.out")" 16 "rlimits: all 16 of them"
 
+# more files than a kernel allows by itself: systemd raises the host's fs.nr_open
+if [ "$UID_NOW" = 0 ] && [ "$(cat /proc/sys/fs/nr_open)" -ge 3000000 ]; then
+	script files 'ulimit -Sn; ulimit -Hn' '.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 2000001, hard: 3000000}]'
+	run_both
+	same "three million open files"
+fi
+
 # a limit of open files that is not given is the caller's
 script files 'echo "soft: $(ulimit -Sn)"; echo "hard: $(ulimit -Hn)"' 'del(.process.rlimits)'
 soft=$(ulimit -Sn) hard=$(ulimit -Hn)
