@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -89,21 +88,14 @@ static void keep_open(int fd)
 /* In the child: the record's descriptors survive, 0 to 2 are nobody's, then exec. */
 static void become_vmm(const struct launch *l, const struct vm_config *c, int config_fd, pid_t parent)
 {
-	static const int own[] = { SIGUSR1 /* vmm/pause.c */, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT };
 	static char *no_env[] = { NULL };
 	char number[12];
 	char *argv[] = { (char[]){ "coracle-vmm" }, number, NULL };
 	struct rlimit files;
-	sigset_t held;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
 	if (proc_die_with(parent) < 0)
 		_exit(127);
-	/* a service manager that stops the scope signals everybody in it: the monitor alone answers */
-	(void)sigfillset(&held);
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		(void)sigdelset(&held, own[i]);
-	(void)sigprocmask(SIG_SETMASK, &held, NULL);
 	(void)snprintf(number, sizeof(number), "%d", config_fd);
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
 		files.rlim_cur = files.rlim_max;

@@ -457,12 +457,28 @@ static int run(struct vm *v, const char *arg, struct err *e)
 	return r == 0 ? start(v, e) : r;
 }
 
+/*
+ * A service manager that stops the scope signals everybody in it: the monitor alone answers. Its children begin with
+ * every signal blocked, but what a change of SELinux's label has left of that is none.
+ */
+static void hold_signals(void)
+{
+	static const int own[] = { SIGUSR1 /* pause.c */, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT };
+	sigset_t held;
+
+	(void)sigfillset(&held);
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		(void)sigdelset(&held, own[i]);
+	(void)sigprocmask(SIG_SETMASK, &held, NULL);
+}
+
 int main(int argc, char **argv)
 {
 	struct err e = { 0 };
 
 	log_set_name("coracle-vmm");
 	vm.cfg.control_fd = -1;
+	hold_signals();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGUSR1, SIG_IGN); /* until pause_init(): whoever signals the whole scope means others */
 	(void)signal(SIGXFSZ, SIG_IGN); /* the caller's file size limit is an error for the guest */
