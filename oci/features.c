@@ -44,6 +44,7 @@ static const struct {
 	.cgroup_systemd = true,
 	.cgroup_systemd_user = true,
 	.seccomp = true,
+	.selinux = true,
 	.idmap = true,
 };
 

@@ -205,7 +205,8 @@ static int open_parts(struct creation *c, struct err *e)
 	l->kvm_fd = host_open_kvm(e);
 	if (l->kvm_fd < 0)
 		return l->kvm_fd;
-	l->vmm_exe = open_part(c->facts.vmm, "VMM", e);
+	l->vmm_path = c->facts.vmm;
+	l->vmm_exe = open_part(l->vmm_path, "VMM", e);
 	if (l->vmm_exe >= 0)
 		l->kernel_fd = open_part(c->plan.kernel, "kernel image", e);
 	if (l->kernel_fd >= 0)
@@ -549,10 +550,6 @@ static int create(const struct container_options *o, struct creation *c,
 		roll_back(c);
 		return -e->code;
 	}
-	if (c->facts.selinux && c->spec->process->selinux_label)
-		log_warn("create `%s`: config.json: process.selinuxLabel: not applied: the machine "
-			 "stays in the caller's domain",
-			 o->id);
 	if (!c->plan.new_netns && !c->plan.join_netns)
 		log_hint("create `%s`: config.json: linux.namespaces: without a network namespace the "
 			 "container gets its own loopback and nothing of the host's network",

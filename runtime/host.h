@@ -23,7 +23,7 @@ struct host_facts {
 	char hostname[65]; /* of our uts namespace */
 	char domainname[65];
 	const char *notify_socket; /* our NOTIFY_SOCKET, or NULL */
-	bool selinux;	     /* it judges this host's processes */
+	bool selinux;	     /* it judges this host's processes: it has a policy */
 	bool stdin_null;     /* descriptor 0 is /dev/null */
 	unsigned cpus;	     /* online */
 	uint64_t memory_bytes; /* of the host; 0: unknown */

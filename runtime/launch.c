@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +12,9 @@
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "guest-init/proto.h"
@@ -85,8 +88,49 @@ static void keep_open(int fd)
 		(void)fcntl(fd, F_SETFD, 0);
 }
 
+/* What we and our children run next has SELinux's @label; "": the policy's choice again. */
+static int label_next_exec(const char *label, struct err *e)
+{
+	OWN_FD int fd = open("/proc/thread-self/attr/exec", O_WRONLY | O_CLOEXEC);
+	struct statfs fs;
+	ssize_t n;
+
+	if (fd < 0 || fstatfs(fd, &fs) < 0)
+		return err_sys(e, "config.json: process.selinuxLabel: \"/proc/thread-self/attr/exec\"");
+	/* a mount namespace that was joined may have anything there */
+	if (fs.f_type != PROC_SUPER_MAGIC)
+		return err_set(e, EXDEV, "config.json: process.selinuxLabel: \"/proc\": not a proc file system");
+	n = write(fd, label, strlen(label));
+	if (n < 0)
+		return err_sys(e, "config.json: process.selinuxLabel: \"%s\"", label);
+	return (size_t)n == strlen(label) ? 0 : err_set(e, E2BIG, "config.json: process.selinuxLabel: too long");
+}
+
+/* A file of another mount namespace is to SELinux one of a nosuid mount, with which no label changes: ours of it. */
+static int vmm_in_our_mounts(const struct launch *l)
+{
+	OWN_FD int fd = open(l->vmm_path, O_PATH | O_CLOEXEC);
+	struct stat here, given;
+
+	if (fd < 0 || fstat(fd, &here) < 0 || fstat(l->vmm_exe, &given) < 0 ||
+	    here.st_dev != given.st_dev || here.st_ino != given.st_ino)
+		return l->vmm_exe;
+	return take_fd(&fd);
+}
+
+/* The monitor hears it where it waits for the VMM's own words. */
+_Noreturn static void not_run(const struct vm_config *c)
+{
+	struct vm_event ev = { .type = VM_EVENT_FAILED, .code = (uint32_t)errno };
+
+	(void)snprintf(ev.text, sizeof(ev.text), "coracle-vmm: execute it: %s", strerror(errno));
+	(void)send(c->control_fd, &ev, sizeof(ev), MSG_NOSIGNAL);
+	_exit(127);
+}
+
 /* In the child: the record's descriptors survive, 0 to 2 are nobody's, then exec. */
-static void become_vmm(const struct launch *l, const struct vm_config *c, int config_fd, pid_t parent)
+static void become_vmm(const struct launch *l, const struct plan *p, const struct vm_config *c, int config_fd,
+		       pid_t parent)
 {
 	static char *no_env[] = { NULL };
 	char number[12];
@@ -109,8 +153,9 @@ static void become_vmm(const struct launch *l, const struct vm_config *c, int co
 	keep_open(c->lock_fd);
 	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || (!l->debug && dup2(null, 2) < 0))
 		_exit(127);
-	(void)syscall(SYS_execveat, l->vmm_exe, "", argv, no_env, AT_EMPTY_PATH);
-	_exit(127);
+	(void)syscall(SYS_execveat, p->vmm_label ? vmm_in_our_mounts(l) : l->vmm_exe, "", argv, no_env,
+		      AT_EMPTY_PATH);
+	not_run(c);
 }
 
 static int write_config(const struct vm_config *c, struct err *e)
@@ -146,11 +191,15 @@ int launch_vmm(const struct launch *l, const struct plan *p, bool single_id, str
 	config = write_config(&c, e);
 	if (config < 0)
 		return config;
+	if (p->vmm_label && label_next_exec(p->vmm_label, e) < 0)
+		return -e->code;
 	out->pid = fork();
 	if (out->pid < 0)
 		return err_sys(e, "fork");
 	if (out->pid == 0)
-		become_vmm(l, &c, config, self);
+		become_vmm(l, p, &c, config, self);
+	if (p->vmm_label && label_next_exec("", e) < 0)
+		return -e->code;
 	out->control_fd = take_fd(&control);
 	return 0;
 }

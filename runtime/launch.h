@@ -13,6 +13,7 @@
 /* Everything the machine is given, opened before the sandbox was entered. */
 struct launch {
 	int vmm_exe; /* coracle-vmm itself */
+	const char *vmm_path; /* where that was found; borrowed */
 	int kvm_fd;
 	int kernel_fd;
 	int initrd_fd;

@@ -756,6 +756,19 @@ static int wait_until_sealed(struct monitor *m, struct err *e)
 	return ev.type == VM_EVENT_RUNNING ? 0 : err_set(e, (int)ev.code, "%s", ev.text);
 }
 
+/* What a policy denies the VMM may fail anywhere, as anything: descriptors that are not allowed are /dev/null then. */
+static int suspect_label(const struct plan *p, struct err *e)
+{
+	struct err why = *e;
+
+	if (!p->vmm_label)
+		return -e->code;
+	return err_set(e, why.code,
+		       "config.json: process.selinuxLabel: \"%s\": %s; `ausearch -m avc` shows whether the policy "
+		       "denied it",
+		       p->vmm_label, why.msg);
+}
+
 /* Let the command do its part. When it fails, it says so itself. */
 static void ask_command(struct monitor *m, enum monitor_stage stage)
 {
@@ -875,7 +888,9 @@ static int start_machine(struct monitor *m, struct err *e)
 		return -e->code;
 	net_handed_over(&m->net);
 	let_go_of_stdio(m);
-	return p->holder ? 0 : wait_until_sealed(m, e);
+	if (p->holder || wait_until_sealed(m, e) == 0)
+		return 0;
+	return suspect_label(p, e);
 }
 
 /* Whom the host's kernel kills for want of memory: the machine's memory is the container's. */

@@ -201,6 +201,8 @@ static int plan_machine(struct plan *p, const struct host_facts *f, struct err *
 	p->kernel = m->kernel[0] ? m->kernel : f->kernel;
 	p->initrd = m->initrd[0] ? m->initrd : f->initrd;
 	p->debug = f->debug || m->debug;
+	if (f->selinux && p->spec->process->selinux_label && *p->spec->process->selinux_label)
+		p->vmm_label = p->spec->process->selinux_label;
 	p->fs_max_fds = FS_FDS_WANTED;
 	if (f->nofile < FS_FDS_WANTED + FDS_RESERVED)
 		p->fs_max_fds = f->nofile > FDS_RESERVED ? f->nofile - FDS_RESERVED : 0;

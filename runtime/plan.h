@@ -77,6 +77,7 @@ struct plan {
 	struct machine_settings machine; /* as said by coracle.conf and config.json */
 	const char *kernel; /* paths on the host */
 	const char *initrd;
+	const char *vmm_label; /* SELinux's, which the VMM runs under; NULL: the caller's */
 	bool debug; /* the guest kernel's log goes to our stderr */
 	uint64_t memory_bytes;
 	struct plan_size size; /* what the limits make of the machine */

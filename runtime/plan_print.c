@@ -143,6 +143,8 @@ void plan_print(const struct plan *p, FILE *to)
 		(void)fprintf(to, "kernel: %s\n", p->kernel);
 	if (p->machine.initrd[0])
 		(void)fprintf(to, "initrd: %s\n", p->initrd);
+	if (p->vmm_label)
+		(void)fprintf(to, "SELinux label: %s\n", p->vmm_label);
 	if (p->machine.nested)
 		(void)fprintf(to, "nested virtualisation: visible\n");
 	(void)fprintf(to, "kernel parameters: %s\n", p->cmdline);

@@ -26,7 +26,7 @@
 
 /* ------------------------------------------------------------------ hosts */
 
-enum host { ROOT, USER, USER_ONE_ID, FEW_FILES, NESTED };
+enum host { ROOT, USER, USER_ONE_ID, FEW_FILES, NESTED, SELINUX };
 
 static const struct host_facts hosts[] = {
 	[ROOT] = { .can_mount = true, .cpus = 4, .nofile = 1048576 },
@@ -39,6 +39,7 @@ static const struct host_facts hosts[] = {
 	[USER_ONE_ID] = { .euid = 1000, .egid = 1001, .stdin_null = true, .cpus = 1, .nofile = 4096 },
 	[FEW_FILES] = { .can_mount = true, .cpus = 4, .nofile = 700 },
 	[NESTED] = { .can_mount = true, .foreign_pids = true, .cpus = 4, .nofile = 1048576 },
+	[SELINUX] = { .can_mount = true, .selinux = true, .cpus = 4, .nofile = 1048576 },
 };
 
 /* ------------------------------------------------------------------ configurations */
@@ -66,6 +67,8 @@ static const struct row {
 	{ "rootless-one-id", USER_ONE_ID, "", "", NS(NS_USER) },
 	{ "nested", NESTED, "", "", NS(NS_ROOT) },
 	{ "nested-without-pids", NESTED, "", "", NS("{\"type\":\"mount\"}") },
+	{ "selinux", SELINUX, "\"selinuxLabel\":\"a:b:c:d\",", "", NS(NS_ROOT) },
+	{ "selinux-empty", SELINUX, "\"selinuxLabel\":\"\",", "", NS(NS_ROOT) },
 	{ "maps-given", USER, "", "",
 	  NS(NS_USER) ",\"uidMappings\":[{\"containerID\":0,\"hostID\":1000,\"size\":1},"
 		      "{\"containerID\":1,\"hostID\":100000,\"size\":1000},"
