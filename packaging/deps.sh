@@ -18,7 +18,7 @@ esac
 
 build="gcc make pkg-config libc6-dev libyajl-dev libseccomp-dev libcap-ng-dev libsystemd-dev libnl-3-dev libnl-route-3-dev
 	linux-source-6.12 flex bison bc libelf-dev xz-utils cpio clang clang-format $clang_rt perl jq"
-bed="mmdebstrap debian-archive-keyring qemu-utils openssh-client e2fsprogs python3 uidmap zstd util-linux procps"
+bed="mmdebstrap debian-archive-keyring qemu-utils openssh-client e2fsprogs python3 uidmap zstd util-linux procps secilc"
 # Go and what runtime-tools' validation is built from (tests/conformance). Where a release lacks one of these, that
 # test is skipped.
 suite="golang-go golang-github-google-uuid-dev golang-github-hashicorp-go-multierror-dev golang-github-mrunalp-fileutils-dev

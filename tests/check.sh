@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # check.sh - run every test as one list for prove: unit tests here, container tests in two beds side by side, in
-# one as an unprivileged user, in the other as root. Logs stay in build/logs. Called by `make check`.
+# one as an unprivileged user, in the other as root; in a third, which boots for it, what needs SELinux. Logs stay in
+# build/logs. Called by `make check`.
 # What a script looks at may be the same for both, inside the guest or in words: it says "Only as USER" at its head, and
 # BOTH=1 (as well as `make soak`) runs it as the other one, too.
 # TESTS=REGEX runs those whose names match: TESTS='user:.*10-' make check
@@ -28,6 +29,7 @@ for t in tests/cli/[0-9]*.sh; do
 	[ -z "${BOTH:-}" ] || users=
 	for w in ${users:-user root}; do names+=("$w:$t"); done
 done
+names+=(selinux:tests/selinux/labels.sh)
 chosen=()
 for t in "${names[@]}"; do
 	[[ $t =~ ${TESTS:-.} ]] && chosen+=("$t")
@@ -48,14 +50,14 @@ for w in user root; do
 	"${sudo[@]}" tests/bed/bed up --fresh
 	tests/put-in-bed.sh
 done
-trap 'for w in user root; do BED_RUN=$PWD/build/bed-$w "${sudo[@]}" tests/bed/bed down; done >/dev/null 2>&1' EXIT
+trap 'for w in user root selinux; do BED_RUN=$PWD/build/bed-$w "${sudo[@]}" tests/bed/bed down; done >/dev/null 2>&1' EXIT
 
 # one after the other in each bed (to prove, * ends at a slash)
 status=0
 prove --timer --failures --jobs 2 --rules 'seq=user:**' --rules 'seq=root:**' --rules 'par=**' --exec tests/one.sh \
 	"${chosen[@]}" || status=$?
 # what the runner said last stays the last word
-[ $status = 0 ] || for w in user root; do
+[ $status = 0 ] || for w in user root selinux; do
 	BED_RUN=$PWD/build/bed-$w "${sudo[@]}" tests/bed/bed console >"$CORACLE_LOGS/bed-$w-console.log" 2>/dev/null || true
 done
 exit $status

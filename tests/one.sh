@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # one.sh NAME - run one test for prove and pass its TAP on: a program of the tree, or user:SCRIPT or root:SCRIPT
-# for a script that runs in the bed build/bed-user or build/bed-root. When the emulated host itself dies (under nested emulation its
+# for a script that runs in the bed build/bed-user or build/bed-root, or selinux:SCRIPT for one of root in build/bed-selinux,
+# which is booted for it. When the emulated host itself dies (under nested emulation its
 # kernel panics now and then: an interrupt comes between #VMEXIT and VMLOAD) the script starts over in a fresh one, and says so.
 set -u
 name=$1
@@ -12,15 +13,25 @@ bed=${CORACLE_BED:-tests/bed/bed}
 mkdir -p "$(dirname "$log")"
 
 in_bed() {
-	$bed run -u "${name%%:*}" -t "${CORACLE_TEST_LIMIT:-900}" \
+	local who=${name%%:*}
+	[ "$who" != selinux ] || who=root
+	$bed run -u "$who" -t "${CORACLE_TEST_LIMIT:-900}" \
 		"cd /; MANY=${MANY:-} exec bash /opt/coracle/${name#*:}"
+}
+
+# fresh_host: it stays, our locks don't
+fresh_host() {
+	case $name in
+	selinux:*) tests/selinux/boot.sh >&2 8>&- 9>&- ;;
+	*) $bed up --fresh >&2 8>&- 9>&- && tests/put-in-bed.sh >&2 ;;
+	esac
 }
 
 # again: in a fresh host
 again() {
 	$bed down
 	: >"$log" # it may die again before anything runs in it
-	$bed up --fresh >&2 8>&- 9>&- && tests/put-in-bed.sh >&2 && in_bed >"$log" 2>&1   # it stays, our locks don't
+	fresh_host && in_bed >"$log" 2>&1
 	status=$?
 }
 
@@ -39,11 +50,12 @@ may_repeat() {
 why() { grep -A 12 '^not ok' "$log" | grep '^#' | cut -c1-300 | head -n 60 >&2; }
 
 case $name in
-user:* | root:*)
+user:* | root:* | selinux:*)
 	export BED_RUN=${CORACLE_BEDS:-$PWD/build/bed}-${name%%:*}
 	# scripts count processes and look for what is left behind: two in one host would see each other's
 	exec 9>"$BED_RUN.script"
 	flock -n 9 || { echo "Bail out! another script runs in $BED_RUN"; exit 1; }
+	[ "${name%%:*}" != selinux ] || fresh_host
 	in_bed >"$log" 2>&1
 	status=$?
 	for try in 1 2 3; do
