@@ -32,7 +32,6 @@ static bool take(struct datagrams *d)
 		d->frame[1] = (uint8_t)(n >> 8);
 		d->n = PROTO_DATAGRAM_HEAD + (uint32_t)n;
 		d->at = 0;
-		d->again = false;
 		return true;
 	}
 	return false;
@@ -85,16 +84,10 @@ bool datagrams_run(struct datagrams *d)
 	if (d->state == DATAGRAMS_OPEN) {
 		if (carry(d))
 			return false;
-		hang_up(d);
-		/* the server may have another connection for it, but not for ever */
-		if (d->again)
-			d->n = 0;
-		d->again = true;
-		d->at = 0;
-		if (d->n == 0)
-			return false;
+		hang_up(d); /* the server has gone: another one could not have this socket */
+		d->n = 0;
 	}
-	if (d->state == DATAGRAMS_IDLE && (d->n > 0 || take(d))) {
+	if (d->state == DATAGRAMS_IDLE && take(d)) {
 		d->state = DATAGRAMS_ASKED;
 		return true;
 	}

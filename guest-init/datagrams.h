@@ -25,12 +25,11 @@ struct pollfd;
 enum datagrams_state { DATAGRAMS_IDLE = 0, DATAGRAMS_ASKED, DATAGRAMS_OPEN, DATAGRAMS_LEAVING };
 
 struct datagrams {
-	int in; /* the socket; 0: there is none */
+	int in; /* the socket; -1: this one is of streams */
 	enum datagrams_state state;
 	uint32_t token;
 	int channel; /* OPEN, LEAVING */
 	int sock;
-	bool again;  /* the frame was on its way once, over a connection that is gone */
 	uint32_t at; /* first byte of the frame that is not on its way */
 	uint32_t n;  /* bytes of the frame; 0: none */
 	uint8_t frame[PROTO_DATAGRAM_HEAD + PROTO_MAX_DATAGRAM];

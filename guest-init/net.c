@@ -169,6 +169,7 @@ static void rename_links(struct outcome *o)
 			if (r->kind != PROTO_NET_LINK)
 				continue;
 			link = find_slot(r->slot);
+			again[r->slot] |= link == NULL;
 			if (link == NULL || str_eq(link->name, r->name))
 				continue;
 			str_fmt(name, sizeof(name), "slot%u", r->slot);

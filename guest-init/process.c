@@ -82,10 +82,9 @@ int process_make_cwd(struct container *c)
 {
 	int rc = process_cwd(c);
 
-	if (rc == -ENOENT)
-		rc = path_make_dir(program_text(&c->program, c->program.head.process.cwd));
-	else
+	if (rc != -ENOENT)
 		return rc;
+	rc = path_make_dir(program_text(&c->program, c->program.head.process.cwd));
 	return rc < 0 ? rc : process_cwd(c);
 }
 

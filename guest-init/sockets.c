@@ -54,11 +54,8 @@ int sockets_listen(struct sockets *s, const struct program *p, struct err *e)
 		fd = listen_one(&m);
 		if (fd < 0)
 			return err_sys(e, fd, "mount \"%s\": listen", program_text(p, m.dest));
-		if ((m.flags & PROTO_MOUNT_DATAGRAMS) != 0)
-			s->datagrams[s->n].in = fd;
-		else
-			s->listen[s->n] = fd;
-		s->n++;
+		s->datagrams[s->n].in = (m.flags & PROTO_MOUNT_DATAGRAMS) != 0 ? fd : -1;
+		s->listen[s->n++] = fd;
 	}
 	return 0;
 }
@@ -228,7 +225,7 @@ bool sockets_over(struct sockets *s, bool passed)
 			over = false;
 	}
 	for (uint32_t i = 0; i < s->n && !passed; i++)
-		if (s->datagrams[i].in > 0)
+		if (s->datagrams[i].in >= 0)
 			over &= datagrams_over(&s->datagrams[i]);
 	return over;
 }
@@ -337,7 +334,7 @@ unsigned sockets_polls(const struct sockets *s, struct pollfd *out)
 	bool room = s->n > 0 && has_room(s);
 
 	for (uint32_t i = 0; i < s->n; i++)
-		out[i] = s->datagrams[i].in > 0 ? datagrams_poll(&s->datagrams[i]) :
+		out[i] = s->datagrams[i].in >= 0 ? datagrams_poll(&s->datagrams[i]) :
 						  (struct pollfd){.fd = room ? s->listen[i] : -1, .events = POLLIN};
 	for (uint32_t i = 0; i < s->used; i++)
 		polls_of(&s->conn[i], out + s->n + 2 * i);
@@ -389,7 +386,7 @@ void sockets_run(struct sockets *s, const struct pollfd *polls, int control)
 	for (uint32_t i = 0; i < s->n; i++)
 		if (polls[i].fd < 0 || polls[i].revents == 0)
 			continue;
-		else if (s->datagrams[i].in > 0)
+		else if (s->datagrams[i].in >= 0)
 			carry_datagrams(s, &s->datagrams[i], i, control);
 		else
 			take_one(s, i, control);

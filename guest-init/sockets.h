@@ -58,7 +58,7 @@ struct sockets {
 	uint32_t used; /* conn[] from here on has never been used */
 	uint64_t moved; /* grows with every byte sent to the host and every end: progress */
 	int listen[PROTO_MAX_SOCKETS];
-	struct datagrams datagrams[PROTO_MAX_SOCKETS]; /* or this in its place */
+	struct datagrams datagrams[PROTO_MAX_SOCKETS]; /* those of that type */
 	struct sockets_conn conn[PROTO_MAX_SOCKET_CONNS];
 };
 
@@ -86,7 +86,8 @@ int sockets_pass(struct sockets *s, uint32_t kind, uint32_t token);
 /* Give up what sockets_pass() has made for the process at @port, which won't be. */
 void sockets_drop(struct sockets *s, uint32_t port);
 
-/* Has the host all that was written? Of passed descriptors (@passed) or connections. */
+/* Has the host all that was written? Of passed descriptors (@passed) or connections, when nobody is left to write: those
+ * for datagrams have no other end. */
 bool sockets_over(struct sockets *s, bool passed);
 
 /* Whether bytes of passed descriptors are still on this side. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "runtime/base/io.h"
+#include "runtime/base/log.h"
 #include "runtime/base/own.h"
 
 #define HIERARCHY "/sys/fs/cgroup"
@@ -123,7 +124,6 @@ void cgroup_enable(int dir)
 {
 	OWN_FREE char *have = NULL;
 	char want[512];
-	char one[64];
 	char *save;
 	size_t n = 0;
 	int r;
@@ -138,8 +138,8 @@ void cgroup_enable(int dir)
 		return;
 	/* it is all or none: what can't be handed down by itself is missed where a limit needs it */
 	for (char *s = strtok_r(want, " ", &save); s; s = strtok_r(NULL, " ", &save))
-		if (io_write_file(dir, "cgroup.subtree_control", one, (size_t)snprintf(one, sizeof(one), "%.60s", s)) < 0)
-			continue;
+		if (io_write_file(dir, "cgroup.subtree_control", s, strlen(s)) < 0)
+			log_debug("cgroup: %s can't be handed down", s);
 }
 
 /* Is somebody in @dir or below? */

@@ -652,7 +652,7 @@ static void on_signal(struct monitor *m)
 
 _Noreturn static void serve(struct monitor *m)
 {
-	struct pollfd p[6 + VM_MAX_EXECS + PROTO_MAX_SOCKET_CONNS + PROTO_MAX_FDS + MAX_CALLERS] = {
+	struct pollfd p[6 + VM_MAX_EXECS + SOCKETS_MOST + PROTO_MAX_FDS + MAX_CALLERS] = {
 		{ .fd = m->signal_fd, .events = POLLIN },
 		{ .fd = m->vmm.control_fd, .events = POLLIN },
 		{ .fd = m->vmm.guest_fd, .events = POLLIN },
@@ -897,7 +897,7 @@ static int start_machine(struct monitor *m, struct err *e)
 static void take_oom_score(const struct oci_process *p)
 {
 	char text[16];
-	int n = p && p->has_oom_score_adj ? snprintf(text, sizeof(text), "%d", p->oom_score_adj) : 0;
+	int n = p->has_oom_score_adj ? snprintf(text, sizeof(text), "%d", p->oom_score_adj) : 0;
 	int r = n > 0 ? io_write_file(AT_FDCWD, "/proc/self/oom_score_adj", text, (size_t)n) : 0;
 
 	/* below what we were given takes CAP_SYS_RESOURCE: the guest has it all the same */
@@ -908,6 +908,7 @@ static void take_oom_score(const struct oci_process *p)
 static int set_up(struct monitor *m, struct err *e)
 {
 	struct monitor_args *a = m->a;
+	const struct oci_process *p = a->plan->spec->process;
 	struct ns_joins joins;
 	char go;
 
@@ -926,8 +927,8 @@ static int set_up(struct monitor *m, struct err *e)
 		_exit(1); /* the command failed, and has said so */
 	/* a listener is known by who called this last: ctl_peer() */
 	(void)listen(a->listen_fd, 16);
-	oom_open(&m->oom, a->bundle, a->own_cgroup);
-	take_oom_score(a->plan->spec->process);
+	take_oom_score(p);
+	oom_open(&m->oom, a->bundle, a->own_cgroup, p->has_oom_score_adj && p->oom_score_adj < 0);
 	if (join_namespaces(m, &joins, e) < 0 || sandbox_become_root(a->plan, e) < 0 ||
 	    begin_machine(m, false, e) < 0 || sandbox_make(a->plan, &joins, &a->pins, &m->sandbox, e) < 0)
 		return -e->code;

@@ -92,6 +92,8 @@ static int ask_vmm(struct net *n, uint32_t op, uint32_t slot, struct err *e)
 	int32_t answer;
 	int r;
 
+	while (recv(n->vmm_fd, &answer, sizeof(answer), MSG_DONTWAIT) > 0)
+		; /* to a request that was given up */
 	r = io_send_fds(n->vmm_fd, &req, sizeof(req), &n->slots[slot].tap_fd, op == VM_NET_PLUG);
 	if (r < 0)
 		return err_set(e, -r, "network: tell the VMM: %s", strerror(-r));
@@ -236,12 +238,16 @@ static int take_link(struct net *n, const struct net_link *l, struct err *e)
 
 static int change_mtu(struct net *n, struct net_slot *s, const struct net_link *l, struct err *e)
 {
+	const uint32_t before = s->mtu;
+
 	if (s->mtu == l->mtu)
 		return 0;
-	s->mtu = l->mtu;
-	if (netlink_set(&n->nl, s->tap_index, tap_mtu(l->mtu), false, e) < 0)
-		return -e->code;
-	return n->running ? ask_vmm(n, VM_NET_MTU, (uint32_t)(s - n->slots), e) : 0;
+	s->mtu = l->mtu; /* ask_vmm() tells it */
+	if (netlink_set(&n->nl, s->tap_index, tap_mtu(l->mtu), false, e) == 0 &&
+	    (!n->running || ask_vmm(n, VM_NET_MTU, (uint32_t)(s - n->slots), e) == 0))
+		return 0;
+	s->mtu = before; /* to be tried again with the next change */
+	return -e->code;
 }
 
 /* Slots follow links. An error does not keep the other links from being served. */

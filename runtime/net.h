@@ -31,7 +31,6 @@
 
 /* Devices that the guest does not see until an interface comes: an engine may connect networks later. */
 #define NET_SPARE_SLOTS 2
-#define NET_MAX_LINKS 128 /* cap: interfaces looked at in a namespace */
 
 struct net_slot {
 	int index; /* of the interface; 0: empty */

@@ -25,6 +25,8 @@ struct netlink {
 	size_t n_routes;
 };
 
+#define NET_MAX_LINKS 128 /* cap: interfaces looked at in a namespace */
+
 struct net_link {
 	int index;
 	char name[IF_NAMESIZE];

@@ -404,8 +404,8 @@ void netlink_end_redirect(struct netlink *nl, int from, int to)
 int netlink_sweep(struct netlink *nl)
 {
 	int lock = lock_filters();
-	struct net_link links[64];
-	size_t n = netlink_links(nl, links, sizeof(links) / sizeof(links[0]));
+	struct net_link links[NET_MAX_LINKS];
+	size_t n = netlink_links(nl, links, NET_MAX_LINKS);
 	int ended = 0;
 
 	for (size_t i = 0; i < n; i++)

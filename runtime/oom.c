@@ -56,6 +56,7 @@ static void raise_event(const struct oom *o)
 	if (!put(o->max, text))
 		return;
 	(void)put(o->swap_max, "0"); /* or swap would take the victim in */
+	(void)put(o->score, "0");    /* or the kernel would rather kill a proxy, or nobody */
 	pid = fork();
 	if (pid == 0)
 		be_victim(now + VICTIM);
@@ -76,13 +77,13 @@ void oom_tell(const struct oom *o)
 	raise_event(o);
 }
 
-void oom_open(struct oom *o, const char *bundle, bool own_cgroup)
+void oom_open(struct oom *o, const char *bundle, bool own_cgroup, bool spared)
 {
 	OWN_FREE char *path = NULL;
 	struct err ignored = { 0 };
 	OWN_FD int dir = -1;
 
-	*o = (struct oom){ .current = -1, .max = -1, .swap_max = -1 };
+	*o = (struct oom){ .current = -1, .max = -1, .swap_max = -1, .score = -1 };
 	o->bundle = open(bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (!own_cgroup || cgroup_path_of(0, &path, &ignored) < 0)
 		return;
@@ -92,4 +93,6 @@ void oom_open(struct oom *o, const char *bundle, bool own_cgroup)
 	o->current = openat(dir, "memory.current", O_RDONLY | O_CLOEXEC);
 	o->max = openat(dir, "memory.max", O_WRONLY | O_CLOEXEC);
 	o->swap_max = openat(dir, "memory.swap.max", O_WRONLY | O_CLOEXEC);
+	if (spared)
+		o->score = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
 }

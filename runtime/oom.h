@@ -18,10 +18,14 @@ struct oom {
 	int current; /* memory.* of the container's cgroup; -1: it has none */
 	int max;
 	int swap_max;
+	int score; /* oom_score_adj of ours, which is below zero; else -1 */
 };
 
-/* @own_cgroup: the cgroup that we are in is the container's alone. What can't be had is not told. */
-void oom_open(struct oom *o, const char *bundle, bool own_cgroup);
+/*
+ * @own_cgroup: the cgroup that we are in is the container's alone. @spared: our oom_score_adj is below zero.
+ * What can't be had is not told.
+ */
+void oom_open(struct oom *o, const char *bundle, bool own_cgroup, bool spared);
 
 /*
  * Tell it. Takes at most a few seconds. Context: the monitor, its VMM reaped, nothing else of the

@@ -4,7 +4,7 @@
  *
  * DOC: who may connect
  *
- * The server sees the monitor as its peer: our user, no capabilities. Inside the container the mode and
+ * The server sees the monitor as its peer, and the VMM as who sends datagrams: our user, no capabilities. Inside the container the mode and
  * owner of the socket decide, as they do on the host. Descriptors can't be passed. Datagrams go to the server only.
  */
 #include "runtime/sockets.h"
@@ -75,7 +75,7 @@ void sockets_give(struct sockets *s, struct execs *x, const struct vm_ends *ends
 		.flags = PROTO_EXEC_SOCKET | more | token << PROTO_EXEC_TOKEN_SHIFT,
 		.ends = { { 0 }, *ends },
 	};
-	int r = s->n == PROTO_MAX_SOCKET_CONNS ? -EAGAIN : 0;
+	int r = s->n == SOCKETS_MOST ? -EAGAIN : 0;
 	int pair[2] = { -1, -1 };
 
 	if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)

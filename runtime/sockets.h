@@ -9,13 +9,16 @@
 #include "runtime/execs.h"
 #include "runtime/sandbox.h"
 
+/* Each socket for datagrams has one connection, besides those of streams. */
+#define SOCKETS_MOST (PROTO_MAX_SOCKET_CONNS + PROTO_MAX_SOCKETS)
+
 struct sockets {
 	uint32_t n;
 	struct {
 		int fd; /* the other end of the connection's first port: lives as long as it does */
 		uint32_t token;
 		bool asked; /* the guest waits for it */
-	} v[PROTO_MAX_SOCKET_CONNS];
+	} v[SOCKETS_MOST];
 };
 
 /*
@@ -36,7 +39,7 @@ void sockets_give(struct sockets *s, struct execs *x, const struct vm_ends *ends
 void sockets_accept(struct sockets *s, struct execs *x, int listen_fd, uint32_t i, int control_fd,
 		    int guest_fd);
 
-/* Fill @out with what to wait for. Return: how many entries, at most PROTO_MAX_SOCKET_CONNS. */
+/* Fill @out with what to wait for. Return: how many entries, at most SOCKETS_MOST. */
 unsigned sockets_polls(const struct sockets *s, struct pollfd *out);
 
 /* Forget the connections that are over. */

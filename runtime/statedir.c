@@ -20,7 +20,7 @@
 #include "runtime/base/io.h"
 #include "runtime/base/own.h"
 
-#define TURN_MS 30000 /* for another command that changes the record */
+#define TURN_MS 90000 /* for another command that changes the record: longer than a pause may take */
 #define EXIT_BYTES 512 /* preallocated: the last write of a container never meets a full disk */
 
 int statedir_check_id(const char *id, struct err *e)
@@ -211,25 +211,26 @@ int statedir_create(const char *root, const char *id, struct statedir *out, int 
 /* Other runtimes keep theirs in the same ROOT when they are told so. One that is empty is nobody's yet, or any more. */
 static bool is_ours(int fd)
 {
-	static const char *const names[] = { "lock", "exit.json", "vmm.lock" };
-	int again;
-	DIR *dir;
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
 	const struct dirent *entry;
-	bool empty = true;
+	bool empty = true, ours = false;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (faccessat(fd, names[i], F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-			return true;
-	again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dir = again < 0 ? NULL : fdopendir(again);
 	if (!dir) {
 		own_close_fd(&again);
 		return true;
 	}
-	while (empty && (entry = readdir(dir)))
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
+	while (!ours && (entry = readdir(dir))) {
+		const char *name = entry->d_name;
+
+		if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+			continue;
+		empty = false;
+		ours = strcmp(name, "lock") == 0 || strcmp(name, "exit.json") == 0 ||
+		       strcmp(name, "vmm.lock") == 0;
+	}
 	(void)closedir(dir);
-	return empty;
+	return ours || empty;
 }
 
 bool statedir_foreign(const char *root, const char *id)
@@ -280,10 +281,10 @@ void statedir_close(struct statedir *d)
 int statedir_turn(const struct statedir *d)
 {
 	const struct timespec step = { .tv_nsec = 10000000 };
-	OWN_FD int fd = openat(d->fd, "lock", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	OWN_FD int fd = openat(d->fd, "lock", O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW);
 	int64_t end = clock_ms() + TURN_MS;
 
-	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && clock_ms() < end)
+	while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK && clock_ms() < end)
 		(void)nanosleep(&step, NULL);
 	return fd < 0 ? -1 : take_fd(&fd);
 }

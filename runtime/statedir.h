@@ -4,12 +4,13 @@
  * ctl.sock,hooks.json}. config.json is a copy: what happens to the bundle after create is of no interest.
  *
  * The OFD write lock on `lock`, held by the command that creates and inherited by the monitor, says alive
- * or dead; no pid does. `vmm.lock` is held by the VMM in the same way until the kernel has torn it down.
+ * or dead; no pid does. Its flock(2) says whose turn it is. `vmm.lock` is held by the VMM in the same way until the kernel has torn it down.
  *
  * DOC: who writes what, so that kill -9 of anybody leaves the truth
  *
  *   state.json  the command that creates: before it makes anything ("creating", with its own pid), and
- *               once the container is made ("created", with the monitor's); pause and resume. Replaced whole.
+ *               once the container is made ("created", with the monitor's); pause, resume and update, which take
+ *               turns (statedir_turn()). Replaced whole.
  *   lock        its first byte: does the program run? By the monitor, which alone knows: the command that
  *               asks for a start may die before it hears of it.
  *   exit.json   the monitor, when it leaves.
@@ -23,6 +24,7 @@
  *   free  none              does not exist   not exist     removes       removes
  *   free  creating, created stopped          not running   removes       removes
  *   free  damaged           error            error         error         removes
+ *   a folder with files of none of ours: another runtime's, as if it were not there
  */
 #ifndef RUNTIME_STATEDIR_H
 #define RUNTIME_STATEDIR_H
@@ -79,7 +81,7 @@ int statedir_create(const char *root, const char *id, struct statedir *out, int 
 /* Has @root a folder of that name which another runtime made? */
 bool statedir_foreign(const char *root, const char *id);
 
-/* Open an existing one. Return: 0, or -ENOENT with "container `ID` does not exist". */
+/* Open an existing one. Return: 0, or -ENOENT with "container `ID` does not exist", and why if there is a folder. */
 int statedir_open(const char *root, const char *id, struct statedir *out, struct err *e) MUST_CHECK;
 void statedir_close(struct statedir *d);
 

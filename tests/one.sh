@@ -55,7 +55,7 @@ user:* | root:* | selinux:*)
 	# scripts count processes and look for what is left behind: two in one host would see each other's
 	exec 9>"$BED_RUN.script"
 	flock -n 9 || { echo "Bail out! another script runs in $BED_RUN"; exit 1; }
-	[ "${name%%:*}" != selinux ] || fresh_host
+	[ "${name%%:*}" != selinux ] || fresh_host || { echo "Bail out! tests/selinux/boot.sh failed"; exit 1; }
 	in_bed >"$log" 2>&1
 	status=$?
 	for try in 1 2 3; do
@@ -73,7 +73,7 @@ user:* | root:* | selinux:*)
 	fi
 	cat "$log"
 	# the memory of the one that is booted here is wanted; after a failure it is looked at
-	case $name$status in selinux:*.sh0) $bed down >/dev/null 2>&1 ;; esac
+	[ "$status" != 0 ] || [ "${name%%:*}" != selinux ] || $bed down >/dev/null 2>&1
 	;;
 *.py)
 	python3 "$name" 2>&1 | tee "$log"

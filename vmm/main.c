@@ -478,10 +478,10 @@ int main(int argc, char **argv)
 
 	log_set_name("coracle-vmm");
 	vm.cfg.control_fd = -1;
-	hold_signals();
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGUSR1, SIG_IGN); /* until pause_init(): whoever signals the whole scope means others */
 	(void)signal(SIGXFSZ, SIG_IGN); /* the caller's file size limit is an error for the guest */
+	hold_signals(); /* what is pending and ignored by now is gone */
 	(void)umask(0);
 	if (argc != 2)
 		(void)err_set(&e, EINVAL, "coracle-vmm is started by coracle, not by hand");

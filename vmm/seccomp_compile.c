@@ -46,7 +46,7 @@ static const struct row rows[] = {
 	{ SYS(writev), ON_LOOP, "streams; frames to a tap" },
 	{ SYS(close), ON_ALL | ON_MIRROR, "streams that ended; files" },
 	{ SYS(munmap), ON_ALL | ON_MIRROR, "free of large blocks" },
-	{ SYS(madvise), ON_ALL, "malloc gives pages back" },
+	{ SYS(madvise), ON_ALL, "malloc gives pages back; memory_warm()" },
 	{ SYS(mremap), ON_ALL, "realloc of large blocks" },
 	{ SYS(brk), ON_ALL, "malloc" },
 	{ SYS(rt_sigprocmask), ON_ALL, "abort and thread end" },

@@ -6,7 +6,8 @@
  *
  * The guest may connect to CID 2 on the ports it was given, once each; everything else is answered with
  * RST. Each port is a pair of host descriptors (struct vm_stream). There are no listeners in the guest,
- * no datagrams, no sequenced packets, and no way to name a host path or port.
+ * no vsock datagrams, no sequenced packets, and no way to name a host path or port. Where the host's descriptor is
+ * a socket for datagrams (VM_FD_DATAGRAMS), the stream carries them as frames (proto.h), each sent when it is whole.
  *
  * DOC: flow control
  *
@@ -48,6 +49,8 @@
 #define VSOCK_QUEUE_SIZE 32u /* Linux fills the whole receive queue with pages at boot */
 #define VSOCK_BUFFER (128u << 10) /* cap: bytes from the guest held per connection */
 #define MAX_READ (64u << 10)	  /* cap: bytes read for the guest at once, however large its buffers are */
+_Static_assert(PROTO_DATAGRAM_HEAD + PROTO_MAX_DATAGRAM - 1 <= VSOCK_BUFFER / 2,
+	       "a datagram but for its last byte, and as much as drained() keeps to itself, leave the guest room for that byte");
 #define VSOCK_MAX_RST 16u	  /* cap: refusals waiting for a receive buffer */
 #define CID_HOST 2u
 #define CID_GUEST 3u
@@ -344,7 +347,7 @@ static void drain_ring(struct vsock_conn *c)
 	while (c->ring_n > 0 && !c->out_dead && !must_wait(c)) {
 		ssize_t done = drain_some(c);
 
-		if (done == -EAGAIN || (done == 0 && !c->guest_done))
+		if (done == -EAGAIN || (done == 0 && !(c->datagrams && c->guest_done)))
 			break;
 		if (done < 0) {
 			reader_gone(c);
@@ -382,7 +385,7 @@ static int to_ring(struct vsock_conn *c, struct chain *chain, uint32_t n)
 	return 0;
 }
 
-/* Payload from the guest: straight to the host if nothing waits, the rest into the ring. */
+/* Payload from the guest: straight to the host if nothing waits, the rest, and datagrams, into the ring. */
 static int on_data(struct vsock_conn *c, struct chain *chain, uint32_t n)
 {
 	if (n > VSOCK_BUFFER - (c->rx_cnt - c->fwd_cnt) || c->guest_done)

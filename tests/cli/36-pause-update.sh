@@ -242,6 +242,8 @@ oom() { # NAME FILTER
 	is $? 0 "$1: delete"
 }
 oom "out of memory, with a limit" "$CGROUP_MOUNT | .linux.resources = {memory: {limit: 100000000}}"
+[ "$UID_NOW" != 0 ] ||
+	oom "out of memory, spared by the host" "$CGROUP_MOUNT | .linux.resources = {memory: {limit: 100000000}} | .process.oomScoreAdj = -900"
 oom "out of memory, without one" .
 script oom 'exec tail /dev/zero' '.linux.resources = {memory: {limit: 60000000}}'
 run_rt

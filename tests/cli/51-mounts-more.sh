@@ -247,7 +247,8 @@ bundle datagrams '.process.args = ["/usr/bin/python3", "/usock.py", "send", "/at
 	| .mounts += ['"$host"', {destination: "/at/1/socket", type: "bind", source: "\($t)/sock/d", options: ["bind"]}]' --arg t "$T"
 run_both
 same_lines "datagrams for a socket of the host"
-until_true 30 [ "$(wc -l <"$T/sock/sink")" -ge 3 ]
+both_ended() { [ "$(wc -l <"$T/sock/sink")" -ge 3 ]; }
+until_true 30 both_ended
 is "$(sed 1d "$T/sock/sink" | uniq -c | awk '{print $1, $2}')" "2 2006" "all of them, in order, with their borders" || diag "$(cat "$T/sock/sink")"
 bundle many '.process.args = ["/usr/bin/python3", "-c", "import socket\ns = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\nwhile True: s.sendto(bytes(1000), \"/at/1/socket\")"]
 	| .mounts += ['"$host"', {destination: "/at/1/socket", type: "bind", source: "\($t)/sock/d", options: ["bind"]}]' --arg t "$T"

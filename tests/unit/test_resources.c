@@ -108,36 +108,47 @@ static const struct {
 	{ "{\"unified\":{\"io.max\":\"8:0 rbps=1\"}}", "io.max", "8:0 rbps=1", "" },
 };
 
-/* What one that is there already has: 50000 of 80000. All lines of the group's cpu files, in their order. */
+/*
+ * What one that is there already has: 50000 of 80000, and in a guest that lies no quota of 1000. All lines of the group's
+ * cpu files, in their order.
+ */
 static const struct {
-	const char *json, *lines;
+	const char *json, *lines, *guest;
 } changes[] = {
-	{ "{\"cpu\":{\"quota\":20000}}", "cpu.max=20000 80000;" },
-	{ "{\"cpu\":{\"period\":40000}}", "cpu.max=50000 40000;" },
-	{ "{\"cpu\":{\"quota\":-1}}", "cpu.max=max 80000;" },
-	{ "{\"cpu\":{\"quota\":20000,\"period\":10000}}", "cpu.max=20000 10000;" },
-	{ "{\"cpu\":{\"shares\":1024}}", "cpu.weight=100;" },
+	{ "{\"cpu\":{\"quota\":20000}}", "cpu.max=20000 80000;", "cpu.max=20000 1000;" },
+	{ "{\"cpu\":{\"period\":40000}}", "cpu.max=50000 40000;", "cpu.max=max 40000;" },
+	{ "{\"cpu\":{\"quota\":-1}}", "cpu.max=max 80000;", "cpu.max=max 1000;" },
+	{ "{\"cpu\":{\"quota\":20000,\"period\":10000}}", "cpu.max=20000 10000;", "cpu.max=20000 10000;" },
+	{ "{\"cpu\":{\"shares\":1024}}", "cpu.weight=100;", "cpu.weight=100;" },
 	{ "{\"cpu\":{\"quota\":10000,\"burst\":5000}}",
-	  "cpu.max.burst=0;cpu.max=10000 80000;cpu.max.burst=5000;" },
-	{ "{\"cpu\":{\"idle\":0,\"shares\":1024}}", "cpu.idle=0;cpu.weight=100;" },
-	{ "{\"cpu\":{\"idle\":1,\"shares\":1024}}", "cpu.weight=100;cpu.idle=1;" },
+	  "cpu.max.burst=0;cpu.max=10000 80000;cpu.max.burst=5000;",
+	  "cpu.max.burst=0;cpu.max=10000 1000;cpu.max.burst=5000;" },
+	{ "{\"cpu\":{\"idle\":0,\"shares\":1024}}", "cpu.idle=0;cpu.weight=100;", "cpu.idle=0;cpu.weight=100;" },
+	{ "{\"cpu\":{\"idle\":1,\"shares\":1024}}", "cpu.weight=100;cpu.idle=1;", "cpu.weight=100;cpu.idle=1;" },
 };
+
+static void lines_of(const struct cgroup_writes *w, char out[512])
+{
+	*out = '\0';
+	for (size_t k = 0; k < w->n; k++)
+		(void)snprintf(out + strlen(out), 512 - strlen(out), "%s=%s;", w->v[k].file, w->v[k].value);
+}
 
 static void test_changes(void)
 {
-	/* a guest that lies has its own limit alone */
 	static const struct cpu_now now = { .host = { 50000, 80000 }, .guest = { -1, 1000 } };
 
 	for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
 		struct result t = { 0 };
-		char text[512] = "";
+		char host[512] = "", guest[512] = "";
 
 		if (resources_parse(changes[i].json, strlen(changes[i].json), &t.r, &t.e) == 0 &&
-		    resources_writes(t.r, &t.size, &now, &t.host, &t.guest, &t.e) == 0)
-			for (size_t k = 0; k < t.host.n; k++)
-				(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s=%s;",
-					       t.host.v[k].file, t.host.v[k].value);
-		ok(strcmp(text, changes[i].lines) == 0, "update %s: %s", changes[i].json, text);
+		    resources_writes(t.r, &t.size, &now, &t.host, &t.guest, &t.e) == 0) {
+			lines_of(&t.host, host);
+			lines_of(&t.guest, guest);
+		}
+		ok(strcmp(host, changes[i].lines) == 0, "update %s: %s", changes[i].json, host);
+		ok(strcmp(guest, changes[i].guest) == 0, "update %s: in the guest: %s", changes[i].json, guest);
 		drop(&t);
 	}
 }
