@@ -56,7 +56,7 @@ SRC_runtime = \
 	runtime/console.c runtime/container.c runtime/ctl.c runtime/exec.c runtime/exec_process.c \
 	runtime/execs.c runtime/ends.c runtime/foreground.c runtime/frames.c runtime/sockets.c runtime/idmount.c \
 	runtime/guest_device.c runtime/guest_seccomp.c \
-	runtime/hooks.c runtime/host.c runtime/idmap.c runtime/initramfs.c runtime/interrupt.c runtime/launch.c \
+	runtime/hooks.c runtime/host.c runtime/idmap.c runtime/initramfs.c runtime/interrupt.c runtime/label.c runtime/launch.c \
 	runtime/machine.c runtime/main.c runtime/monitor.c runtime/mountopt.c runtime/notify.c runtime/net.c runtime/net_end.c runtime/net_mirror.c runtime/net_helper.c runtime/netlink.c runtime/netlink_tc.c runtime/ns.c runtime/pasta.c runtime/oom.c \
 	runtime/pause.c runtime/pin.c runtime/plan.c runtime/plan_mounts.c runtime/plan_print.c \
 	runtime/plan_size.c runtime/preserve.c runtime/program.c runtime/proxy.c runtime/resources.c runtime/rootfs.c \

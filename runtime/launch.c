@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,13 +13,13 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "guest-init/proto.h"
 #include "runtime/base/io.h"
 #include "runtime/base/own.h"
 #include "runtime/base/proc.h"
+#include "runtime/label.h"
 
 #define SEND_MS 10000
 #define ATTR_MS 1000u /* how long the guest may believe what the host can change */
@@ -91,19 +90,9 @@ static void keep_open(int fd)
 /* What we and our children run next has SELinux's @label; "": the policy's choice again. */
 static int label_next_exec(const char *label, struct err *e)
 {
-	OWN_FD int fd = open("/proc/thread-self/attr/exec", O_WRONLY | O_CLOEXEC);
-	struct statfs fs;
-	ssize_t n;
+	OWN_FD int fd = label_open("exec", e);
 
-	if (fd < 0 || fstatfs(fd, &fs) < 0)
-		return err_sys(e, "config.json: process.selinuxLabel: \"/proc/thread-self/attr/exec\"");
-	/* a mount namespace that was joined may have anything there */
-	if (fs.f_type != PROC_SUPER_MAGIC)
-		return err_set(e, EXDEV, "config.json: process.selinuxLabel: \"/proc\": not a proc file system");
-	n = write(fd, label, strlen(label));
-	if (n < 0)
-		return err_sys(e, "config.json: process.selinuxLabel: \"%s\"", label);
-	return (size_t)n == strlen(label) ? 0 : err_set(e, E2BIG, "config.json: process.selinuxLabel: too long");
+	return fd < 0 ? fd : label_set(fd, label, e);
 }
 
 /* A file of another mount namespace is to SELinux one of a nosuid mount, with which no label changes: ours of it. */

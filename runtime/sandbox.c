@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "runtime/base/own.h"
+#include "runtime/label.h"
 #include "runtime/share.h"
 #include "runtime/tree.h"
 
@@ -96,6 +97,8 @@ int sandbox_make(const struct plan *p, struct ns_joins *joins, struct pins *pins
 	out->n_shares = 0;
 	out->root_fd = -1;
 	out->n_sockets = 0;
+	out->label_fd = -1;
+	out->label = p->vmm_label;
 	out->own_fds = -1;
 	if (make_namespaces(p, joins, e) < 0 || open_rootfs(p, out, e) < 0)
 		return -e->code;
@@ -111,6 +114,10 @@ int sandbox_make(const struct plan *p, struct ns_joins *joins, struct pins *pins
 		out->own_fds = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (out->own_fds < 0)
 			return err_sys(e, "\"/proc/self/fd\"");
+		if (p->vmm_label)
+			out->label_fd = label_open("sockcreate", e);
+		if (p->vmm_label && out->label_fd < 0)
+			return -e->code;
 	}
 	/* last: destinations in the root file system have been made through the other clone */
 	r = restrict_root(p, out->share_fds[0]);

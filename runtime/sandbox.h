@@ -20,6 +20,8 @@ struct sandbox {
 	int socket_fds[PROTO_MAX_SOCKETS]; /* O_PATH, n_sockets of them */
 	bool socket_datagrams[PROTO_MAX_SOCKETS]; /* of which type each is */
 	uint32_t n_sockets;
+	int label_fd; /* of sockets that connect to them; -1: the caller's label is theirs */
+	const char *label; /* borrowed */
 	int own_fds; /* O_PATH: /proc/self/fd, when there are sockets; else -1 */
 	int root_fd; /* the assembled tree */
 };

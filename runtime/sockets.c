@@ -20,6 +20,7 @@
 #include "runtime/base/io.h"
 #include "runtime/base/own.h"
 #include "runtime/frames.h"
+#include "runtime/label.h"
 
 #define SOCKET (VM_FD_PRESENT | VM_FD_SOCKET | VM_FD_POLLABLE) /* as vm_ends say it */
 
@@ -32,15 +33,29 @@ static void refuse(int guest_fd, uint32_t token)
 		return;
 }
 
+/* It is the container that connects: a policy sees its label. */
+static int labelled_socket(const struct sandbox *s, int type)
+{
+	struct err ignored = { 0 };
+	OWN_FD int fd = -1;
+
+	if (s->label_fd >= 0 && label_set(s->label_fd, s->label, &ignored) < 0)
+		return -1;
+	fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->label_fd >= 0 && label_set(s->label_fd, "", &ignored) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
 /* Our root is the container's by now: the pinned socket is reached below our own descriptors. */
-static int connect_to(int own_fds, int pinned, int type)
+static int connect_to(const struct sandbox *s, int pinned, int type)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	OWN_FD int fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	OWN_FD int fd = labelled_socket(s, type);
 	int r = 0;
 
 	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%d", pinned);
-	if (fd < 0 || fchdir(own_fds) < 0)
+	if (fd < 0 || fchdir(s->own_fds) < 0)
 		return -errno;
 	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) < 0)
 		r = -errno; /* also when its queue is full */
@@ -118,7 +133,7 @@ void sockets_connect(struct sockets *s, const struct sandbox *sandbox, struct ex
 
 	if (ev->code >= 0 && (uint32_t)ev->code < sandbox->n_sockets) {
 		datagrams = sandbox->socket_datagrams[ev->code];
-		fd = connect_to(sandbox->own_fds, sandbox->socket_fds[ev->code],
+		fd = connect_to(sandbox, sandbox->socket_fds[ev->code],
 				datagrams ? SOCK_DGRAM : SOCK_STREAM);
 	}
 	if (fd < 0)

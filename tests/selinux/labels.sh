@@ -76,6 +76,26 @@ run_both
 same "a file that only the host may read: under a label"
 like "$err" "Permission denied" "it is not read"
 
+mkdir -p "$T/sockets"
+python3 -c 'import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+print("up", flush=True)
+while True: s.accept()[0].sendall(b"hello")' "$T/sockets/s" >"$T/server" &
+server=$!
+until_true 60 [ -s "$T/server" ]
+client='.process.args = ["/usr/bin/python3", "-c", "import socket; s = socket.socket(socket.AF_UNIX); s.connect(\"/tmp/s\"); print(s.recv(9))"]
+	| .mounts += [{destination: "/usr", type: "bind", source: "/usr", options: ["rbind", "ro"]}, {destination: "/lib", type: "bind", source: "/lib", options: ["rbind", "ro"]},
+	{destination: "/lib64", type: "bind", source: "/lib64", options: ["rbind", "ro"]}, {destination: "/tmp/s", type: "bind", source: "\($t)/sockets/s", options: ["bind"]}]'
+bundle client "$client" --arg t "$T"
+run_rt
+is "$out" "b'hello'" "a server of the host: without a label"
+bundle client "$client | $labelled" --arg t "$T"
+run_rt
+like "$out$err" "^b''$|Errno" "a server of the host: not under one that may not connect to it"
+kill $server
+
 # ---- what can't be had
 
 refuses_each <<EOF_TABLE
