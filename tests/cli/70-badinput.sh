@@ -321,7 +321,7 @@ leaks "deaths leave nothing behind"
 
 # broken state folders: list goes on, delete --force mends
 bundle plain .
-new_id; mkdir -p -m 700 "$STATE/$ID"; echo '{' >"$STATE/$ID/state.json"
+new_id; mkdir -p -m 700 "$STATE/$ID"; echo '{' >"$STATE/$ID/state.json"; : >"$STATE/$ID/lock"
 rt list >"$T/out" 2>"$T/err"
 is $? 0 "a broken state folder: list goes on"
 timeout 20 "$RT" delete --force "$ID" 2>"$T/err"
