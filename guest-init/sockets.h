@@ -86,8 +86,10 @@ int sockets_pass(struct sockets *s, uint32_t kind, uint32_t token);
 /* Give up what sockets_pass() has made for the process at @port, which won't be. */
 void sockets_drop(struct sockets *s, uint32_t port);
 
-/* Has the host all that was written? Of passed descriptors (@passed) or connections, when nobody is left to write: those
- * for datagrams have no other end. */
+/*
+ * Has the host all that was written? Of passed descriptors (@passed) or connections. Of these ask when nobody is left
+ * to write: sockets for datagrams, which have no end of their own, are ended by it.
+ */
 bool sockets_over(struct sockets *s, bool passed);
 
 /* Whether bytes of passed descriptors are still on this side. */

@@ -4,8 +4,9 @@
  *
  * DOC: who may connect
  *
- * The server sees the monitor as its peer, and the VMM as who sends datagrams: our user, no capabilities. Inside the container the mode and
- * owner of the socket decide, as they do on the host. Descriptors can't be passed. Datagrams go to the server only.
+ * The server sees the monitor as its peer, and the VMM as who sends datagrams: our user, no capabilities. Inside
+ * the container the mode and owner of the socket decide, as they do on the host. Descriptors can't be passed.
+ * Datagrams go to the server only.
  */
 #include "runtime/sockets.h"
 

@@ -4,7 +4,8 @@
  * ctl.sock,hooks.json}. config.json is a copy: what happens to the bundle after create is of no interest.
  *
  * The OFD write lock on `lock`, held by the command that creates and inherited by the monitor, says alive
- * or dead; no pid does. Its flock(2) says whose turn it is. `vmm.lock` is held by the VMM in the same way until the kernel has torn it down.
+ * or dead; no pid does. `vmm.lock` is held by the VMM in the same way until the kernel has torn it down. The flock(2)
+ * of `lock` says whose turn it is (statedir_turn()).
  *
  * DOC: who writes what, so that kill -9 of anybody leaves the truth
  *
