@@ -65,7 +65,7 @@ SRC_runtime = \
 SRC_vmm = \
 	vmm/chain.c vmm/config.c vmm/fs.c vmm/fs_attr.c vmm/fs_budget.c vmm/fs_handle.c \
 	vmm/fs_host.c vmm/fs_inode.c vmm/fs_names.c vmm/fs_ops_attr.c vmm/fs_ops_dir.c \
-	vmm/fs_ops_file.c vmm/fs_ops_lock.c vmm/fs_ops_make.c vmm/fs_ops_name.c vmm/fs_ops_xattr.c \
+	vmm/fs_ops_fifo.c vmm/fs_ops_file.c vmm/fs_ops_lock.c vmm/fs_ops_make.c vmm/fs_ops_name.c vmm/fs_ops_xattr.c \
 	vmm/fs_owner.c vmm/fs_table.c vmm/jail.c vmm/kvm.c vmm/loop.c vmm/memory.c vmm/net_frame.c \
 	vmm/net_slots.c vmm/pause.c vmm/prefault.c vmm/seccomp.c vmm/stream.c vmm/thread.c vmm/vcpu.c vmm/virtio.c \
 	vmm/virtio_balloon.c vmm/virtio_console.c vmm/virtio_fs.c vmm/virtio_mmio.c \
@@ -183,7 +183,7 @@ $(B)/vmlinux: $(wildcard kernel-config/*.config kernel-config/patches/*) kernel-
 # ------------------------------------------------------------------ tests
 
 UNIT = \
-	test_boot test_bzimage test_chain test_exec_process test_fs test_fs_hostile test_fs_state \
+	test_boot test_bzimage test_chain test_exec_process test_fs test_fs_fifo test_fs_hostile test_fs_state \
 	test_fs_threads test_guest_seccomp test_hooks test_init_program test_init_ps test_init_text \
 	test_idmount test_initramfs test_jail test_machine test_mirror test_mountopt test_net test_notify test_oci_check test_oci_json \
 	test_oci_parse test_oci_state test_plan test_proto test_resources test_stats test_rootfs test_statedir \

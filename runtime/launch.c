@@ -72,11 +72,12 @@ static void fill_devices(struct vm_devices *d, const struct launch *l, const str
 {
 	*d = (struct vm_devices){ .net_fd = -1, .n_shares = s->n_shares };
 	for (uint32_t i = 0; i < s->n_shares; i++)
-		d->shares[i].fd = s->share_fds[i];
+		d->shares[i] = (struct vm_share){ .fd = s->share_fds[i], .flags = VM_SHARE_FIFOS };
+	/* nobody of the host looks for the FIFOs of a root, and its own are faster */
 	d->shares[0].flags = p->root_readonly ? VM_SHARE_READONLY : 0;
 	for (size_t i = 0; i < p->n_mounts; i++)
 		if (p->mounts[i].kind == PLAN_SHARE && (p->mounts[i].options.flags & MS_RDONLY))
-			d->shares[p->mounts[i].share].flags = VM_SHARE_READONLY;
+			d->shares[p->mounts[i].share].flags |= VM_SHARE_READONLY;
 	fill_streams(d, l, p, guest_fd);
 	net_fill_devices(net, d);
 }

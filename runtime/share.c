@@ -86,15 +86,10 @@ static int check_source(const struct plan_mount *m, const struct stat *st, struc
 {
 	if (m->kind == PLAN_NODE || m->kind == PLAN_SOCKET)
 		return (st->st_mode & S_IFMT) == (m->mode & S_IFMT) ? 0 : source_error(e, m, -ESTALE);
-	if (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode))
+	if (S_ISDIR(st->st_mode) || S_ISREG(st->st_mode) || S_ISFIFO(st->st_mode))
 		return 0;
-	if (S_ISFIFO(st->st_mode)) /* and nobody says which way its bytes go */
-		return err_set(e, ENOTSUP,
-			       "config.json: mounts[%zu].source: \"%s\": a FIFO can't be shared with the "
-			       "container's machine (a UNIX socket can)",
-			       m->index, m->source);
 	return err_set(e, ENOTSUP,
-		       "config.json: mounts[%zu].source: \"%s\": only directories, regular files, "
+		       "config.json: mounts[%zu].source: \"%s\": only directories, regular files, FIFOs, "
 		       "devices and sockets can be mounted",
 		       m->index, m->source);
 }

@@ -60,7 +60,7 @@ static int check_lists(const struct vm_devices *d, struct err *e)
 		return err_set(e, EINVAL, "vm devices: n_shares %u is not in 1..%d", d->n_shares,
 			       VM_MAX_SHARES);
 	for (uint32_t i = 0; i < d->n_shares; i++)
-		if (d->shares[i].flags & ~VM_SHARE_READONLY)
+		if (d->shares[i].flags & ~(VM_SHARE_READONLY | VM_SHARE_FIFOS))
 			return err_set(e, EINVAL, "vm devices: shares[%u].flags: 0x%x is unknown", i,
 				       d->shares[i].flags);
 	if (d->n_streams > VM_MAX_STREAMS)

@@ -34,6 +34,7 @@ struct vm_stream {
 };
 
 #define VM_SHARE_READONLY 1u
+#define VM_SHARE_FIFOS 2u /* its FIFOs join processes of guest and host */
 
 struct vm_share {
 	int32_t fd; /* directory or single file, a detached mount of its own */

@@ -117,8 +117,9 @@ static const struct op ops[] = {
 	[FUSE_SETLK] = { fs_op_setlk, IN(lk), 0, FILE_FH },
 	[FUSE_SETLKW] = { fs_op_setlkw, IN(lk), 0, FILE_FH },
 
+	[FUSE_POLL] = { fs_op_poll, IN(poll), OUT(poll), FILE_FH },
 	[FUSE_IOCTL] = { op_no_ioctl, 0, 0, 0 },
-	/* ACCESS (the guest decides itself), BMAP, POLL, DAX mappings: ENOSYS, asked once. */
+	/* ACCESS (the guest decides itself), BMAP, DAX mappings: ENOSYS, asked once. */
 };
 
 /* --- answers --- */
@@ -158,6 +159,10 @@ static enum fs_result finish(struct fs_req *r, const struct op *op, int ret)
 {
 	if (ret == FS_OP_RETRY)
 		return FS_RETRY;
+	if (ret == FS_OP_WAIT)
+		return FS_WAIT;
+	if (ret == FS_OP_OPENING)
+		return FS_OPENING;
 	if (ret == FS_OP_DONE)
 		return FS_REPLY;
 	if (ret == FS_OP_SILENT || (op && op->flags & SILENT))
@@ -246,12 +251,15 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 	return finish(&r, op, ret);
 }
 
-void fs_refuse(struct chain *c, int error)
+void fs_refuse(struct fs_server *fs, struct chain *c, int error)
 {
 	struct fs_req r = { .c = c };
 
-	if (chain_get(c, &r.h, sizeof(r.h)) < 0 || put_header(&r, error, 0) < 0)
-		return; /* nothing to name, or no room for an answer: it gets none */
+	if (chain_get(c, &r.h, sizeof(r.h)) < 0)
+		return; /* nothing to name in an answer */
+	fs_fifo_give_up(fs, r.h.unique, r.h.nodeid);
+	if (put_header(&r, error, 0) < 0)
+		return; /* no room for one */
 }
 
 /* --- session --- */
@@ -261,6 +269,7 @@ static int op_init(struct fs_req *r)
 	struct fuse_init_out *out = &r->out.init;
 	const struct fuse_init_in *in = &r->in.init;
 	uint32_t want = OFFERED;
+	uint32_t flags2 = 0;
 
 	if (in->major < FUSE_KERNEL_VERSION ||
 	    (in->major == FUSE_KERNEL_VERSION && in->minor < FS_PROTO_MIN_MINOR))
@@ -272,6 +281,9 @@ static int op_init(struct fs_req *r)
 
 	if (atomic_exchange(&r->fs->ready, true))
 		return -EIO; /* never reset what runs */
+	if (in->flags & FUSE_INIT_EXT && chain_get(r->c, &flags2, sizeof(flags2)) < 0)
+		flags2 = 0;
+	atomic_store(&r->fs->guest_joins_fifos, (flags2 & FUSE_HOST_FIFOS_FLAGS2) != 0);
 	if (r->fs->cfg.guest_locks)
 		want &= ~(uint32_t)(FUSE_POSIX_LOCKS | FUSE_FLOCK_LOCKS);
 	out->max_readahead = in->max_readahead < FS_MAX_IO ? in->max_readahead : FS_MAX_IO;
@@ -287,8 +299,12 @@ static int op_init(struct fs_req *r)
 void fs_end_session(struct fs_server *fs)
 {
 	atomic_store(&fs->ready, false);
+	(void)pthread_mutex_lock(&fs->lock);
+	memset(fs->openings, 0, sizeof(fs->openings));
+	(void)pthread_mutex_unlock(&fs->lock);
 	fs_handle_close_all(fs);
 	fs_inode_forget_all(fs);
+	fs_moved(fs);
 }
 
 static int op_destroy(struct fs_req *r)
@@ -341,19 +357,26 @@ static void free_server(struct fs_server **fs)
 int fs_new(const struct fs_config *cfg, struct fs_server **out_fs, struct err *e)
 {
 	OWN(free_server) struct fs_server *fs = NULL;
+	int r;
 
 	if (cfg->max_fds < FS_MIN_FDS)
 		return err_set(e, EINVAL, "file server: %zu descriptors are too few", cfg->max_fds);
 	fs = calloc(1, sizeof(*fs));
 	if (!fs)
 		return err_set(e, ENOMEM, "file server: out of memory");
+	fs->fifo_epoll = -1;
+	fs->fifo_probe[0] = -1;
+	fs->fifo_probe[1] = -1;
 	(void)pthread_mutex_init(&fs->lock, NULL);
 	fs_table_init(&fs->inodes, FS_MAX_INODES);
 	fs_table_init(&fs->handles, FS_MAX_HANDLES);
 	if (copy_config(fs, cfg) < 0)
 		return err_set(e, ENOMEM, "file server: out of memory");
+	r = fs_fifo_init(fs);
+	if (r < 0)
+		return err_set(e, -r, "file server: watch FIFOs: %s", strerror(-r));
 	for (size_t i = 0; i < cfg->n_shares; i++) {
-		int r = fs_inode_add_root(fs, (uint32_t)i, &fs->roots[i]);
+		r = fs_inode_add_root(fs, (uint32_t)i, &fs->roots[i]);
 
 		if (r < 0)
 			return err_set(e, -r, "file server: share %zu: %s", i, strerror(-r));
@@ -368,6 +391,7 @@ void fs_free(struct fs_server *fs)
 		return;
 	fs_handle_close_all(fs);
 	fs_inode_fini(fs);
+	fs_fifo_fini(fs);
 	fs_table_fini(&fs->handles);
 	(void)pthread_mutex_destroy(&fs->lock);
 	free(fs->roots);

@@ -11,7 +11,7 @@
  * fs_serve() makes these (Debian 12's glibc on x86-64), all relative to descriptors; openat on
  * proc_self_fd always names a number:
  *	statx openat openat2 close readlinkat getdents64 lseek
- *	preadv2 pwritev2 ftruncate fallocate copy_file_range fsync fdatasync syncfs fstatfs
+ *	preadv2 pwritev2 poll tee epoll_ctl epoll_wait ftruncate fallocate copy_file_range fsync fdatasync syncfs fstatfs
  *	mkdirat mknodat symlinkat linkat unlinkat renameat2 (glibc's name; flags 0 too: renameat)
  *	fchmodat fchownat utimensat fgetxattr fsetxattr flistxattr fremovexattr
  *	fcntl (F_OFD_SETLK, F_OFD_GETLK) flock
@@ -34,6 +34,7 @@ struct fs_share {
 	int fd; /* O_PATH (or open_tree) descriptor of a directory or a single file; owned by the
 		   caller */
 	bool readonly; /* also enforced by the mount behind fd; here for the right errno only */
+	bool fifos;    /* its FIFOs join processes of guest and host; otherwise they are the guest's own */
 };
 
 struct fs_config {
@@ -46,8 +47,8 @@ struct fs_config {
 	uint32_t attr_ms; /* validity of attributes and entries told to the guest */
 	/*
 	 * Locks stay inside the guest. Otherwise they hold against host processes as well, but
-	 * Linux's virtiofs sends no INTERRUPT: a guest process that waits for one can't be killed
-	 * before it gets it.
+	 * virtiofs of Linux other than ours sends no INTERRUPT: a guest process that waits for one can't
+	 * be killed before it gets it.
 	 */
 	bool guest_locks;
 };
@@ -64,6 +65,8 @@ enum fs_result {
 	FS_REPLY,    /* the answer is in the chain, chain->written bytes */
 	FS_NO_REPLY, /* the request wants none (FORGET): push with 0 bytes */
 	FS_RETRY,    /* a lock is held by another: serve the same, rewound chain again later */
+	FS_OPENING,  /* a FIFO's other end is not open yet: the same, and it may be long */
+	FS_WAIT,     /* a FIFO is empty or full: serve it again when fs_moves() has changed */
 };
 
 /*
@@ -73,6 +76,16 @@ enum fs_result {
 enum fs_result fs_serve(struct fs_server *fs, struct chain *c);
 
 /* Answer a rewound chain with @error, a negative errno, instead of serving it again. */
-void fs_refuse(struct chain *c, int error);
+void fs_refuse(struct fs_server *fs, struct chain *c, int error);
+
+/* Return: a descriptor that is readable when fs_take_moves() should be called; -1: never. Context: any thread. */
+int fs_wait_fd(const struct fs_server *fs);
+void fs_take_moves(struct fs_server *fs);
+
+/*
+ * Return: a number that changes when requests that wait should be served again: read it before, and compare afterwards.
+ * Context: any thread.
+ */
+unsigned fs_moves(struct fs_server *fs);
 
 #endif

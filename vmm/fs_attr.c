@@ -88,6 +88,7 @@ void fs_fill_attr(struct fs_server *fs, const struct fs_inode *inode, const stru
 		.gid = owner.set ? owner.gid : stx->stx_gid,
 		.rdev = encode_rdev(stx),
 		.blksize = stx->stx_blksize,
+		.flags = fs_fifo_joins(fs, inode) ? FUSE_ATTR_HOST_FIFO : 0,
 	};
 }
 

@@ -30,7 +30,8 @@
 #define FS_DIR_BUF 8192		      /* bytes of getdents64 kept per directory in use */
 #define FS_MAX_DIR_BUFS 256	      /* directories that keep them between two requests */
 #define FS_MIN_FDS 8		      /* smallest budget that can walk a tree */
-#define FS_INTERRUPTS 64	      /* interrupted request ids remembered */
+#define FS_INTERRUPTS 512	      /* interrupted request ids remembered: more than can wait */
+#define FS_MAX_OPENINGS 64	      /* OPENs for reading that wait for a FIFO's first writer */
 
 #define FS_OWNER_XATTR "user.coracle.owner"
 #define FS_PRIVATE_XATTRS "user.coracle." /* hidden from the guest */
@@ -40,6 +41,10 @@ struct fs_server {
 	struct fs_config cfg;	 /* cfg.shares is our copy */
 	struct fs_inode **roots; /* one per share */
 	atomic_bool ready;	 /* INIT is done */
+	atomic_bool guest_joins_fifos; /* it said so with INIT */
+	atomic_uint moves;	 /* what fs_moves() returns */
+	int fifo_epoll;		 /* ends of FIFOs that requests wait for; -1: no share has any */
+	int fifo_probe[2];	 /* a pipe that is empty but while the lock is held */
 	atomic_uint n_dir_bufs;
 	pthread_mutex_t lock;	 /* all below; never held across slow system calls */
 	struct fs_table inodes;
@@ -55,6 +60,10 @@ struct fs_server {
 	size_t n_lock_ranges;
 	uint64_t interrupted[FS_INTERRUPTS]; /* a ring */
 	unsigned interrupted_at;
+	struct fs_opening {
+		uint64_t unique;
+		uint64_t fh; /* 0: free */
+	} openings[FS_MAX_OPENINGS];
 	uint64_t devs[FS_MAX_DEVS]; /* append-only: readable up to n_devs without the lock */
 	atomic_uint n_devs;
 };
@@ -67,6 +76,8 @@ struct fs_handle {
 	int fd;			/* -1 for the synthetic root */
 	struct fs_inode *inode; /* NULL for the synthetic root */
 	uint32_t refs;
+	uint32_t armed;		/* of a FIFO: events that fs_wait_fd() tells of; under the server's lock */
+	bool watched;		/* and whether it knows fd */
 	pthread_mutex_t dir_lock; /* the members below and the position of fd */
 	uint8_t *dir_buf;	  /* getdents64 records not yet handed out */
 	size_t dir_at;
@@ -108,6 +119,7 @@ union fs_in {
 	struct fuse_fallocate_in fallocate;
 	struct fuse_lseek_in lseek;
 	struct fuse_copy_file_range_in copy;
+	struct fuse_poll_in poll;
 	uint64_t fh; /* where an operation has a handle, it comes first */
 };
 
@@ -123,6 +135,7 @@ union fs_out {
 	struct fuse_getxattr_out getxattr;
 	struct fuse_lk_out lk;
 	struct fuse_lseek_out lseek;
+	struct fuse_poll_out poll;
 };
 
 /* One request being served; on the stack of fs_serve(). */
@@ -144,6 +157,8 @@ struct fs_req {
 #define FS_OP_DONE 1   /* the answer is in the chain */
 #define FS_OP_RETRY 2  /* fs_serve() returns FS_RETRY */
 #define FS_OP_SILENT 3 /* fs_serve() returns FS_NO_REPLY */
+#define FS_OP_WAIT 4   /* fs_serve() returns FS_WAIT */
+#define FS_OP_OPENING 5 /* fs_serve() returns FS_OPENING */
 
 /* Operations by file. */
 int fs_op_lookup(struct fs_req *r);
@@ -189,6 +204,8 @@ int fs_op_getlk(struct fs_req *r);
 int fs_op_setlk(struct fs_req *r);
 int fs_op_setlkw(struct fs_req *r);
 int fs_op_interrupt(struct fs_req *r);
+
+int fs_op_poll(struct fs_req *r);
 
 /* fs.c: answers whose data is already in, or is copied to, the chain after the header's place. */
 
@@ -288,7 +305,24 @@ void fs_lru_del(struct fs_server *fs, struct fs_inode *i);
 void fs_lru_update(struct fs_server *fs, struct fs_inode *i);
 int fs_fd_reserve_locked(struct fs_server *fs, size_t n) MUST_CHECK;
 
+/* fs_ops_fifo.c */
+int fs_fifo_init(struct fs_server *fs) MUST_CHECK; /* Return: 0 or -errno */
+void fs_fifo_fini(struct fs_server *fs);
+/* Return: whether @inode is a FIFO that the guest shares with the host, not one of its own. */
+bool fs_fifo_joins(const struct fs_server *fs, const struct fs_inode *inode);
+/* OPEN of r->node, READ and WRITE of r->handle, which are such FIFOs: as the operations return. */
+int fs_fifo_open(struct fs_req *r);
+int fs_fifo_read(struct fs_req *r, const struct iovec *iov, int k);
+int fs_fifo_write(struct fs_req *r, const struct iovec *iov, int k);
+/* The waiting OPEN @unique of @nodeid, if it is one, will not be served again. */
+void fs_fifo_give_up(struct fs_server *fs, uint64_t unique, uint64_t nodeid);
+/* Requests that wait are to be served again. */
+void fs_moved(struct fs_server *fs);
+
 /* fs_ops_lock.c */
+
+/* Return: whether the guest gave @unique up, which is forgotten by that. */
+bool fs_interrupted(struct fs_server *fs, uint64_t unique);
 void fs_lock_drop_owner(struct fs_server *fs, struct fs_inode *inode, uint64_t owner);
 
 /* The handle @fh is being closed: the locks go that were last changed through it. */

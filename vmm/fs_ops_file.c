@@ -65,7 +65,7 @@ int fs_open_inode(struct fs_req *r, struct fs_inode *inode, uint32_t guest_flags
 	int flags = fs_open_flags(guest_flags);
 	int fd, ret;
 
-	/* Never devices, FIFOs or sockets: the guest's kernel serves those without us. */
+	/* Never devices or sockets: the guest's kernel serves those without us. */
 	if (inode->type != S_IFREG)
 		return inode->type == S_IFDIR ? -EISDIR : -ENXIO;
 	if (flags < 0)
@@ -97,6 +97,8 @@ int fs_open_inode(struct fs_req *r, struct fs_inode *inode, uint32_t guest_flags
 
 int fs_op_open(struct fs_req *r)
 {
+	if (fs_fifo_joins(r->fs, r->node))
+		return fs_fifo_open(r);
 	return fs_open_inode(r, r->node, r->in.open.flags, r->in.open.open_flags, &r->out.open);
 }
 
@@ -109,6 +111,8 @@ int fs_op_release(struct fs_req *r)
 	if (inode)
 		fs_lock_drop_handle(r->fs, inode, r->in.fh);
 	fs_handle_close(r->fs, r->handle); /* drops flock() with its descriptor */
+	if (inode && inode->type == S_IFIFO)
+		fs_moved(r->fs); /* a poll of it may wait */
 	return 0;
 }
 
@@ -134,6 +138,8 @@ int fs_op_read(struct fs_req *r)
 	k = chain_in_iov(r->c, sizeof(struct fuse_out_header), size, iov);
 	if (k < 0)
 		return -EINVAL;
+	if (r->handle->inode->type == S_IFIFO)
+		return fs_fifo_read(r, iov, k);
 	n = preadv2(r->handle->fd, iov, k, (off_t)r->in.read.offset, 0);
 	return n < 0 ? -errno : fs_reply_iov(r, (size_t)n);
 }
@@ -187,6 +193,8 @@ int fs_op_write(struct fs_req *r)
 	k = chain_out_iov(r->c, in->size, iov);
 	if (k < 0)
 		return -EINVAL;
+	if (r->handle->inode->type == S_IFIFO)
+		return fs_fifo_write(r, iov, k);
 	if (in->write_flags & FUSE_WRITE_KILL_SUIDGID) {
 		ret = fs_kill_priv(r->fs, r->handle->inode->fd);
 		if (ret < 0)

@@ -332,6 +332,8 @@ static int set_posix(struct fs_req *r)
 	ret = to_flock(&in->lk, &fl);
 	if (ret < 0)
 		return ret;
+	if (inode->type != S_IFREG)
+		return -EINVAL; /* a FIFO's locks are the guest's own; another end of it must not be opened */
 	if (fl.l_type == F_UNLCK) {
 		l = lock_get(r->fs, inode, in->owner);
 		if (!l)
@@ -373,8 +375,7 @@ int fs_op_setlk(struct fs_req *r)
 	return r->in.lk.lk_flags & FUSE_LK_FLOCK ? set_flock(r) : set_posix(r);
 }
 
-/* Return: whether the guest gave @unique up, which is forgotten by that. */
-static bool take_interrupt(struct fs_server *fs, uint64_t unique)
+bool fs_interrupted(struct fs_server *fs, uint64_t unique)
 {
 	bool found = false;
 
@@ -395,7 +396,7 @@ int fs_op_setlkw(struct fs_req *r)
 
 	if (ret != -EAGAIN)
 		return ret;
-	return take_interrupt(r->fs, r->h.unique) ? -EINTR : FS_OP_RETRY;
+	return fs_interrupted(r->fs, r->h.unique) ? -EINTR : FS_OP_RETRY;
 }
 
 int fs_op_interrupt(struct fs_req *r)
@@ -405,5 +406,6 @@ int fs_op_interrupt(struct fs_req *r)
 	(void)pthread_mutex_lock(&fs->lock);
 	fs->interrupted[fs->interrupted_at++ % FS_INTERRUPTS] = r->in.interrupt.unique;
 	(void)pthread_mutex_unlock(&fs->lock);
+	fs_moved(fs);
 	return FS_OP_SILENT;
 }

@@ -54,6 +54,9 @@ static int lookup_share(struct fs_req *r, const char *name)
 			return -ENOENT;
 	}
 	root = r->fs->roots[index];
+	/* a FIFO of the guest's own in its place would look like it and join nobody */
+	if (root->type == S_IFIFO && !fs_fifo_joins(r->fs, root))
+		return -EOPNOTSUPP;
 	ret = fs_statx(root->fd, "", &stx);
 	if (ret < 0)
 		return ret;

@@ -66,6 +66,11 @@ struct fuse_statx_out {
 };
 #endif
 
+/* Of our kernel (kernel-config/patches/host-fifos.patch), in bits that Linux doesn't use. */
+#define FUSE_HOST_FIFOS_FLAGS2 (1u << 30) /* INIT, flags2: it knows the next two */
+#define FUSE_ATTR_HOST_FIFO (1u << 31)	  /* attributes: OPEN, READ, WRITE and POLL of this FIFO come to us */
+#define FUSE_POLL_WAIT (1u << 31)	  /* POLL: answered when there is something to tell */
+
 static_assert(sizeof(struct fuse_in_header) == 40, "wire size");
 static_assert(sizeof(struct fuse_out_header) == 16, "wire size");
 static_assert(sizeof(struct fuse_entry_out) == 128, "wire size");

@@ -183,6 +183,7 @@ static int make_files(struct vm *v, struct err *e)
 	for (uint32_t i = 0; i < v->served.n_shares; i++) {
 		shares[i].fd = v->served.shares[i].fd;
 		shares[i].readonly = v->served.shares[i].flags & VM_SHARE_READONLY;
+		shares[i].fifos = v->served.shares[i].flags & VM_SHARE_FIFOS;
 	}
 	return fs_new(&cfg, &v->fs, e);
 }
@@ -256,7 +257,7 @@ static int make_devices(struct vm *v, struct err *e)
 	v->ack_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (v->ack_fd < 0)
 		return err_sys(e, "eventfd");
-	v->files = virtio_fs_new(&v->mem, v->fs, PROTO_FS_TAG);
+	v->files = virtio_fs_new(&v->mem, &v->loop, v->fs, PROTO_FS_TAG);
 	r = add_device(v, v->files, e);
 	if (r == 0) {
 		v->streams = virtio_vsock_new(&v->mem, &v->loop, v->served.streams, v->served.n_streams,

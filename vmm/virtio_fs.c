@@ -9,6 +9,11 @@
  * large transfers, waiting locks) goes to one worker thread. dev->lock covers the rings and the lists,
  * never a file system call.
  *
+ * DOC: who waits
+ *
+ * A request that can't be answered yet is kept and served again by the worker: for a lock every FS_RETRY_MS, for the other
+ * end of a FIFO ever less often, for a FIFO's data when the server's descriptor in the loop says so (fs_moves()).
+ *
  * At most FS_POOL requests are in hand; more wait in the ring. No DAX window, no notification queue.
  * What is over a turn's budget goes on on the worker, never on the loop: only these threads may touch files.
  *
@@ -23,21 +28,27 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <time.h>
 
 #include "vmm/thread.h"
 
 #define FS_POOL 48u	    /* cap: requests in hand; more than vCPUs, so that the worker has one of them */
-#define FS_MAX_RETRY 448u   /* cap: requests waiting for a lock; the ring's other entries are for those that unlock */
+#define FS_MAX_RETRY 448u   /* cap: requests waiting for a lock or a FIFO; the ring's other entries are for those that end it */
 #define FS_RETRY_MS 5	    /* how often a waiting lock is tried */
+#define FS_OPENING_MS 50    /* and in the end the opening of a FIFO */
 #define FS_LARGE (256u << 10) /* bytes of a transfer that the worker takes */
 
 struct fs_job {
 	struct fs_job *next;
 	unsigned queue;
 	uint32_t generation; /* of the device when popped */
+	unsigned moves;	     /* of the server before it was served last */
+	int pause_ms;	     /* between two tries; 0: only when the server has moved */
+	int64_t due_ms;	     /* the next one, by the monotonic clock */
 	struct chain chain;
 };
 
@@ -53,9 +64,9 @@ struct virtio_fs {
 	struct fs_job *idle;
 	struct fs_job *todo;	 /* for the worker, oldest first */
 	struct fs_job **todo_end;
-	struct fs_job *retry;	 /* waiting for locks */
+	struct fs_job *retry;	 /* waiting for locks and FIFOs */
 	unsigned n_retry;
-	int64_t retried_ms;	 /* when they were tried last, by the monotonic clock */
+	struct event moved;	 /* the server's */
 };
 
 static struct fs_job *take_idle(struct virtio_fs *vf)
@@ -128,6 +139,38 @@ static void complete(struct virtio_fs *vf, struct fs_job *job)
 	give_back(vf, job);
 }
 
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool waits(enum fs_result r)
+{
+	return r == FS_RETRY || r == FS_OPENING || r == FS_WAIT;
+}
+
+/* Keep @job, which the server answered with @r, for another try. Return: whether there was room. Context: dev->lock held. */
+static bool keep(struct virtio_fs *vf, struct fs_job *job, enum fs_result r)
+{
+	if (vf->n_retry >= FS_MAX_RETRY)
+		return false;
+	if (r == FS_RETRY)
+		job->pause_ms = FS_RETRY_MS;
+	else if (r == FS_OPENING)
+		job->pause_ms = job->pause_ms < FS_OPENING_MS ? job->pause_ms + 1 : FS_OPENING_MS;
+	else
+		job->pause_ms = 0;
+	job->due_ms = now_ms() + job->pause_ms;
+	job->next = vf->retry;
+	vf->retry = job;
+	vf->n_retry++;
+	(void)pthread_cond_signal(&vf->work);
+	return true;
+}
+
 /* Serve without the lock, then answer. Context: dev->lock held on entry and return. */
 static void serve(struct virtio_fs *vf, struct fs_job *job)
 {
@@ -138,21 +181,20 @@ static void serve(struct virtio_fs *vf, struct fs_job *job)
 		return;
 	}
 	vf->in_service++;
+	job->moves = fs_moves(vf->fs);
 	(void)pthread_mutex_unlock(&vf->dev.lock);
 	r = fs_serve(vf->fs, &job->chain);
 	(void)pthread_mutex_lock(&vf->dev.lock);
 	if (--vf->in_service == 0 && vf->dev.resetting)
 		(void)pthread_cond_broadcast(&vf->served);
-	if (r == FS_RETRY && job->generation == vf->dev.generation) {
+	/* what it did, or gave up, may be what others wait for */
+	if (vf->retry && fs_moves(vf->fs) != job->moves)
+		(void)pthread_cond_signal(&vf->work);
+	if (waits(r) && job->generation == vf->dev.generation) {
 		chain_rewind(&job->chain);
-		if (vf->n_retry < FS_MAX_RETRY) {
-			job->next = vf->retry;
-			vf->retry = job;
-			vf->n_retry++;
-			(void)pthread_cond_signal(&vf->work);
+		if (keep(vf, job, r))
 			return;
-		}
-		fs_refuse(&job->chain, -ENOLCK);
+		fs_refuse(vf->fs, &job->chain, r == FS_RETRY ? -ENOLCK : -ENFILE);
 	}
 	complete(vf, job);
 }
@@ -191,6 +233,7 @@ static void fs_notify(struct virtio_dev *dev, unsigned queue)
 		}
 		job->queue = queue;
 		job->generation = dev->generation;
+		job->pause_ms = 0;
 		if (may_take_long(&job->chain))
 			hand_over(vf, job);
 		else
@@ -207,48 +250,54 @@ static void fs_reset(struct virtio_dev *dev)
 	fs_end_session(vf->fs);
 }
 
-/* Try waiting locks once each. */
+/* Return: milliseconds until @job is to be served again, at most 0 for now, INT64_MAX: nobody knows. */
+static int64_t until_due(struct virtio_fs *vf, const struct fs_job *job, int64_t now)
+{
+	if (job->moves != fs_moves(vf->fs) || job->generation != vf->dev.generation)
+		return 0;
+	return job->pause_ms == 0 ? INT64_MAX : job->due_ms - now;
+}
+
+/* Serve those that wait and are due, once each. */
 static void try_again(struct virtio_fs *vf)
 {
 	struct fs_job *list = vf->retry;
+	int64_t now = list ? now_ms() : 0;
 
 	vf->retry = NULL;
-	vf->n_retry = 0;
 	while (list) {
 		struct fs_job *job = list;
 
 		list = job->next;
-		serve(vf, job);
+		if (until_due(vf, job, now) <= 0) {
+			vf->n_retry--;
+			serve(vf, job);
+		} else {
+			job->next = vf->retry;
+			vf->retry = job;
+		}
 	}
-}
-
-static bool retry_is_due(struct virtio_fs *vf)
-{
-	struct timespec now;
-	int64_t ms;
-
-	if (!vf->retry)
-		return false;
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-	if (ms - vf->retried_ms < FS_RETRY_MS)
-		return false;
-	vf->retried_ms = ms;
-	return true;
 }
 
 static void wait_for_work(struct virtio_fs *vf)
 {
+	int64_t now = vf->retry ? now_ms() : 0;
+	int64_t due_ms = INT64_MAX;
 	struct timespec until;
 
-	if (vf->more)
+	for (struct fs_job *job = vf->retry; job; job = job->next) {
+		int64_t ms = until_due(vf, job, now);
+
+		due_ms = ms < due_ms ? ms : due_ms;
+	}
+	if (vf->more || due_ms <= 0)
 		return;
-	if (!vf->retry) {
+	if (due_ms == INT64_MAX) {
 		(void)pthread_cond_wait(&vf->work, &vf->dev.lock);
 		return;
 	}
 	(void)clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += FS_RETRY_MS * 1000000L;
+	until.tv_nsec += (long)due_ms * 1000000L;
 	if (until.tv_nsec >= 1000000000L) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000L;
@@ -275,8 +324,7 @@ static void *fs_main(void *arg)
 			wait_for_work(vf);
 		}
 		/* however much there is to do: somebody may have unlocked long ago */
-		if (retry_is_due(vf))
-			try_again(vf);
+		try_again(vf);
 		/* requests that found no idle job wait in the ring */
 		vf->more = false;
 		for (unsigned q = 0; q < vf->dev.ops->nqueues; q++)
@@ -296,7 +344,18 @@ static const struct virtio_ops fs_ops = {
 	.reset = fs_reset,
 };
 
-struct virtio_dev *virtio_fs_new(const struct memory *mem, struct fs_server *fs, const char *tag)
+/* Context: the loop, which takes no requests up itself. */
+static void on_moved(struct event *ev)
+{
+	struct virtio_fs *vf = (struct virtio_fs *)((char *)ev - offsetof(struct virtio_fs, moved));
+
+	fs_take_moves(vf->fs);
+	(void)pthread_mutex_lock(&vf->dev.lock);
+	(void)pthread_cond_signal(&vf->work);
+	(void)pthread_mutex_unlock(&vf->dev.lock);
+}
+
+struct virtio_dev *virtio_fs_new(const struct memory *mem, struct loop *loop, struct fs_server *fs, const char *tag)
 {
 	struct virtio_fs *vf = calloc(1, sizeof(*vf));
 	uint32_t queues = 1;
@@ -310,6 +369,12 @@ struct virtio_dev *virtio_fs_new(const struct memory *mem, struct fs_server *fs,
 	vf->todo_end = &vf->todo;
 	(void)pthread_cond_init(&vf->work, NULL);
 	(void)pthread_cond_init(&vf->served, NULL);
+	vf->moved.fd = fs_wait_fd(fs);
+	vf->moved.on_ready = on_moved;
+	if (vf->moved.fd >= 0 && loop_add(loop, &vf->moved, EPOLLIN) < 0) {
+		free(vf);
+		return NULL;
+	}
 	return &vf->dev;
 }
 

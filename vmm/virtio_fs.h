@@ -4,10 +4,11 @@
 #define VMM_VIRTIO_FS_H
 
 #include "vmm/fs.h"
+#include "vmm/loop.h"
 #include "vmm/virtio.h"
 
 /* @tag: name that the guest mounts. @fs stays the caller's and outlives the device. */
-struct virtio_dev *virtio_fs_new(const struct memory *mem, struct fs_server *fs, const char *tag);
+struct virtio_dev *virtio_fs_new(const struct memory *mem, struct loop *loop, struct fs_server *fs, const char *tag);
 
 /* Start the thread that serves what may take long. @seal is run first on it. */
 int virtio_fs_start(struct virtio_dev *dev, void (*seal)(void), struct err *e) MUST_CHECK;

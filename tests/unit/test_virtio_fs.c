@@ -6,6 +6,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "tests/unit/tap.h"
@@ -20,6 +21,8 @@
 #define RING 512u
 #define REQUESTS 1u
 #define OP_LOOKUP 1u
+#define OP_OPEN 14u
+#define OP_READ 15u
 #define OP_WRITE 16u
 #define OP_FSYNC 20u
 #define OP_SETLKW 33u
@@ -35,7 +38,9 @@ static atomic_bool hold;   /* the next service waits in the server */
 static atomic_bool inside; /* a service is in the server */
 static atomic_bool reset_done;
 static atomic_bool locked; /* who waits for a lock goes on waiting */
-static atomic_uint granted, refused;
+static atomic_uint granted, refused, tries, moves;
+static int wait_fd = -1;
+static struct loop loop;
 static atomic_bool by_worker; /* the last one was served by the device's own thread */
 static pthread_t driver;
 static sem_t entered, leave;
@@ -62,8 +67,9 @@ static uint32_t opcode_of(const struct chain *c)
 	return opcode;
 }
 
-void fs_refuse(struct chain *c, int error)
+void fs_refuse(struct fs_server *fs, struct chain *c, int error)
 {
+	(void)fs;
 	(void)c;
 	(void)error;
 	atomic_fetch_add(&refused, 1);
@@ -79,6 +85,13 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 		atomic_fetch_add(&granted, 1);
 		return FS_NO_REPLY;
 	}
+	if (opcode_of(c) == OP_OPEN || opcode_of(c) == OP_READ) {
+		atomic_fetch_add(&tries, 1);
+		if (atomic_load(&locked))
+			return opcode_of(c) == OP_OPEN ? FS_OPENING : FS_WAIT;
+		atomic_fetch_add(&granted, 1);
+		return FS_NO_REPLY;
+	}
 	atomic_store(&inside, true);
 	if (atomic_exchange(&hold, false)) {
 		(void)sem_post(&entered);
@@ -89,6 +102,27 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 	atomic_fetch_add(&served, 1);
 	atomic_store(&inside, false);
 	return FS_NO_REPLY;
+}
+
+int fs_wait_fd(const struct fs_server *fs)
+{
+	(void)fs;
+	return wait_fd;
+}
+
+void fs_take_moves(struct fs_server *fs)
+{
+	uint64_t n;
+
+	(void)fs;
+	(void)!read(wait_fd, &n, sizeof(n));
+	atomic_fetch_add(&moves, 1);
+}
+
+unsigned fs_moves(struct fs_server *fs)
+{
+	(void)fs;
+	return atomic_load(&moves);
 }
 
 void fs_end_session(struct fs_server *fs)
@@ -245,6 +279,68 @@ static void test_busy(void)
 	atomic_store(&feed, 0);
 }
 
+static void *run_loop(void *arg)
+{
+	(void)arg;
+	loop_run(&loop);
+}
+
+/* What waits for a FIFO's data is tried when there is word of it, what waits for its other end now and then. */
+static void test_fifos(void)
+{
+	const uint64_t one = 1;
+	pthread_t thread;
+	unsigned n;
+
+	if (pthread_create(&thread, NULL, run_loop, NULL) != 0)
+		abort();
+	make_live(OP_READ);
+	atomic_store(&locked, true);
+	atomic_store(&granted, 0);
+	atomic_store(&tries, 0);
+	offer();
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	(void)usleep(100000);
+	is_int(atomic_load(&tries), 1, "fifos: data are not looked for");
+	(void)!write(wait_fd, &one, sizeof(one));
+	while (atomic_load(&tries) < 2)
+		(void)usleep(1000);
+	ok(true, "fifos: until they are told of");
+	(void)usleep(50000);
+	is_int(atomic_load(&tries), 2, "fifos: once");
+	atomic_store(&locked, false);
+	(void)!write(wait_fd, &one, sizeof(one));
+	while (atomic_load(&granted) < 1)
+		(void)usleep(1000);
+	ok(true, "fifos: each time");
+
+	make_live(OP_OPEN);
+	atomic_store(&locked, true);
+	atomic_store(&granted, 0);
+	atomic_store(&tries, 0);
+	offer();
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	while (atomic_load(&tries) < 50)
+		(void)usleep(1000);
+	n = atomic_load(&tries);
+	(void)usleep(200000);
+	ok(atomic_load(&tries) - n <= 5, "fifos: the other end is looked for, and not too often");
+	atomic_store(&locked, false);
+	while (atomic_load(&granted) < 1)
+		(void)usleep(1000);
+	ok(true, "fifos: until it is there");
+
+	make_live(OP_READ);
+	atomic_store(&locked, true);
+	offer();
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	make_live(OP_LOOKUP);
+	n = atomic_load(&tries);
+	(void)!write(wait_fd, &one, sizeof(one));
+	(void)usleep(50000);
+	is_int(atomic_load(&tries), n, "fifos: what waited when the device was reset waits no more");
+}
+
 static bool worker_takes(uint32_t flags)
 {
 	struct fuse_write_in in = {.flags = flags};
@@ -276,7 +372,10 @@ int main(void)
 		return 1;
 	(void)sem_init(&entered, 0, 0);
 	(void)sem_init(&leave, 0, 0);
-	dev = virtio_fs_new(&mem, NULL, "tag");
+	wait_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (loop_init(&loop, &e) < 0)
+		return 1;
+	dev = virtio_fs_new(&mem, &loop, NULL, "tag");
 	dev->irq_fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
 	driver = pthread_self();
 	test_turn();
@@ -284,5 +383,6 @@ int main(void)
 	test_waiting();
 	test_busy();
 	test_append();
+	test_fifos();
 	_exit(tap_done() | fflush(stdout)); /* the worker never ends */
 }

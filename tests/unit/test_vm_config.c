@@ -106,7 +106,7 @@ static const struct {
 	{"too many interfaces", SERVED(n_nets), VM_MAX_NETS + 1, -EINVAL, "n_nets"},
 	{"2^32-1 interfaces", SERVED(n_nets), 0xffffffff, -EINVAL, "n_nets"},
 	{"share without descriptor", SERVED(shares[0].fd), 0xffffffff, -EINVAL, "shares.fd (0)"},
-	{"an unknown flag of a share", SERVED(shares[0].flags), 2, -EINVAL, "shares[0].flags"},
+	{"an unknown flag of a share", SERVED(shares[0].flags), 4, -EINVAL, "shares[0].flags"},
 	{"share is the least number", SERVED(shares[0].fd), 0x80000000, -EINVAL, "shares.fd (0)"},
 	{"stream beyond the descriptors", SERVED(streams[0].out_fd), 2, -EINVAL, "streams.out_fd (0)"},
 	{"stream reads -2", SERVED(streams[0].in_fd), 0xfffffffe, -EINVAL, "streams.in_fd (0)"},
