@@ -252,6 +252,9 @@ int mounts_make(struct container *c, struct err *e)
 
 		if (rc == 0)
 			rc = propagate(&m, dest);
+		/* the file server's word for a kernel without host-fifos.patch */
+		if (rc == -EOPNOTSUPP && m.kind == PROTO_MOUNT_SHARE)
+			return err_sys(e, rc, "mount \"%s\": a FIFO of the host takes coracle's own kernel", dest);
 		if (rc < 0 && (m.flags & PROTO_MOUNT_OPTIONAL) == 0)
 			return err_sys(e, rc, "mount \"%s\"%s%s", dest,
 				       m.kind == PROTO_MOUNT_FS ? ": " : "",

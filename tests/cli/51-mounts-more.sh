@@ -233,9 +233,6 @@ if rt_only "a socket whose server is gone"; then # the reference says that the c
 	run_rt
 	[ "$rc" != 0 ] && [ -n "$err" ]
 	ok $? "a socket whose server is gone: nobody answers" || detail
-	bundle bad '.mounts += [{destination: "/at/1/fifo", type: "bind", source: "\($src)/fifo", options: ["bind"]}]' --arg src "$src"
-	run_rt
-	refuses "a FIFO" 'mounts\[[0-9]*\].source.*fifo.*a FIFO can.t be shared'
 fi
 
 # ---- a socket for datagrams, as /dev/log is

@@ -213,6 +213,11 @@ if [ -r "/boot/vmlinuz-$version" ] && [ -r "/lib/modules/$version/modules.dep" ]
 	is "$out" "$version"$'\n2\nhi' "distribution's kernel: runs a container" || detail
 	is "$rc" 7 "distribution's kernel: its status"
 	is "$(cat "$T/rootfs/made")" hi "distribution's kernel: files are the host's"
+	mkfifo "$T/fifo"
+	bundle fifo '.vm = {kernel: {path: $k, initrd: $i}} | .mounts += [{destination: "/fifo", type: "bind", source: $f, options: ["bind"]}]' \
+		--arg k "/boot/vmlinuz-$version" --arg i "$T/initrd" --arg f "$T/fifo"
+	run_rt
+	refuses "distribution's kernel: a FIFO of the host" 'mount "/fifo": a FIFO of the host takes coracle.s own kernel'
 	bundle alone '.vm.kernel.path = $k' --arg k "/boot/vmlinuz-$version"
 	run_rt
 	[ "$rc" != 0 ] && [ -n "$err" ]

@@ -7,6 +7,7 @@
  * the ids of the caller are put right, or nothing would get past the first check; small node ids
  * and handles stand for those that were answered before.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
@@ -54,6 +55,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argv;
 	(void)umask(0);
 	(void)signal(SIGXFSZ, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	if (setrlimit(RLIMIT_FSIZE, &limit) < 0 || !mkdtemp(top))
 		abort();
 	proc_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -82,6 +84,7 @@ static struct fs_server *start(void)
 		abort();
 	(void)close(fd);
 	shares[1].fd = openat(shares[0].fd, "f", O_PATH | O_CLOEXEC);
+	shares[0].fifos = true;
 	shares[1].readonly = true;
 	if (fs_new(&cfg, &fs, &e) < 0)
 		abort();
@@ -125,6 +128,7 @@ static void serve(struct fs_server *fs, const uint8_t *data, size_t size, uint8_
 	struct fuse_in_header h = { .opcode = FUSE_GETATTR, .unique = 1 };
 	size_t len = sizeof(h) + size, room = rooms[how & 7], cut = how >> 3;
 	struct chain *c = calloc(1, sizeof(*c));
+	enum fs_result r = FS_NO_REPLY;
 	uint8_t *msg = malloc(len), *answer = malloc(room + 1);
 
 	if (!c || !msg || !answer)
@@ -155,7 +159,18 @@ static void serve(struct fs_server *fs, const uint8_t *data, size_t size, uint8_
 	c->n_out = 2;
 	c->n_in = 2;
 	chain_rewind(c);
-	if (h.opcode != FUSE_SYNCFS && fs_serve(fs, c) == FS_REPLY)
+	if (h.opcode != FUSE_SYNCFS)
+		r = fs_serve(fs, c);
+	fs_take_moves(fs);
+	if (r == FS_RETRY || r == FS_OPENING || r == FS_WAIT) {
+		chain_rewind(c);
+		/* a waiting request is served again, or there is no room for it to wait */
+		if (how & 8)
+			fs_refuse(fs, c, -ENOLCK);
+		else
+			r = fs_serve(fs, c);
+	}
+	if (r == FS_REPLY)
 		learn(h.opcode, answer, c->written);
 	free(answer);
 	free(msg);
@@ -165,7 +180,7 @@ static void serve(struct fs_server *fs, const uint8_t *data, size_t size, uint8_
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fs_server *fs = start();
-	struct fuse_init_in init = { .major = 7, .minor = 38, .flags = ~0u };
+	struct fuse_init_in init = { .major = 7, .minor = 38, .flags = ~0u, .flags2 = FUSE_HOST_FIFOS_FLAGS2 };
 	uint8_t msg[9 + sizeof(init)] = { FUSE_INIT };
 	uint8_t lookup[11] = { FUSE_LOOKUP, FUSE_ROOT_ID, 0, 0, 0, 0, 0, 0, 0, '0', 0 };
 

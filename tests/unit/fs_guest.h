@@ -114,13 +114,19 @@ static inline void *guest_body(struct guest *g)
 	return g->answer + sizeof(struct fuse_out_header);
 }
 
-static inline int guest_init(struct guest *g)
+static inline int guest_init_with(struct guest *g, uint32_t flags2)
 {
 	struct fuse_init_in in = {
-		.major = 7, .minor = 41, .max_readahead = 1 << 17, .flags = ~0u
+		.major = 7, .minor = 41, .max_readahead = 1 << 17, .flags = ~0u, .flags2 = flags2
 	};
 
 	return guest_call(g, FUSE_INIT, 0, &in, sizeof(in), NULL, 0);
+}
+
+/* As Linux that knows nothing of the host's FIFOs. */
+static inline int guest_init(struct guest *g)
+{
+	return guest_init_with(g, 0);
 }
 
 /* Return: 0 with *out, or the error; -ENOENT for a negative entry. */
@@ -305,6 +311,7 @@ static inline int guest_start(struct guest *g, size_t max_fds, bool single_id)
 		return -1;
 	(void)close(fd);
 	g->share[0].fd = openat(g->dirfd, "rw", O_PATH | O_CLOEXEC);
+	g->share[0].fifos = true;
 	g->share[1].fd = openat(g->dirfd, "ro", O_PATH | O_CLOEXEC);
 	g->share[1].readonly = true;
 	g->share[2].fd = openat(g->dirfd, "single", O_PATH | O_CLOEXEC);

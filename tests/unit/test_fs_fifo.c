@@ -10,13 +10,6 @@
 static struct guest g;
 static uint64_t node;
 
-static int init(uint32_t flags2)
-{
-	struct fuse_init_in in = { .major = 7, .minor = 41, .flags = ~0u, .flags2 = flags2 };
-
-	return guest_call(&g, FUSE_INIT, 0, &in, sizeof(in), NULL, 0);
-}
-
 /* The last request, served again. Return: error of the answer; 1 = none was given. */
 static int again(void)
 {
@@ -85,7 +78,7 @@ static void test_guest_that_does_not_know(void)
 	struct fuse_entry_out e;
 	struct fuse_open_out o;
 
-	is_int(init(0), 0, "INIT of another kernel");
+	is_int(guest_init(&g), 0, "INIT of another kernel");
 	dir = guest_node(&g, FUSE_ROOT_ID, "0");
 	is_int(guest_lookup(&g, dir, "p", &e), 0, "it sees a FIFO");
 	is_int(e.attr.flags, 0, "of its own");
@@ -224,7 +217,7 @@ static void test_giving_up(void)
 	is_int(guest_open(&g, FUSE_OPEN, node, O_RDONLY, &o), -ENFILE, "as many as we say, and no more");
 	fs_end_session(g.fs);
 	is_int(host_end(O_WRONLY), -ENXIO, "the session's end ends them");
-	is_int(init(FUSE_HOST_FIFOS_FLAGS2), 0, "INIT");
+	is_int(guest_init_with(&g, FUSE_HOST_FIFOS_FLAGS2), 0, "INIT");
 	is_int(guest_count_fds(), fds, "no descriptor is left");
 }
 
@@ -267,12 +260,11 @@ int main(void)
 	fs_free(g.fs);
 	(void)close(g.share[1].fd);
 	g.share[1] = (struct fs_share){ .fd = openat(g.dirfd, "rw/p", O_PATH | O_CLOEXEC), .fifos = true };
-	g.share[0].fifos = true;
 	cfg.proc_self_fd = g.procfd;
 	if (fs_new(&cfg, &g.fs, &e) < 0)
 		return 1;
 	test_guest_that_does_not_know();
-	is_int(init(FUSE_HOST_FIFOS_FLAGS2), 0, "INIT of ours");
+	is_int(guest_init_with(&g, FUSE_HOST_FIFOS_FLAGS2), 0, "INIT of ours");
 	node = guest_node(&g, FUSE_ROOT_ID, "1");
 	test_reader();
 	test_writer();

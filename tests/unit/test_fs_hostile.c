@@ -353,6 +353,7 @@ static const struct {
 	{ FUSE_SETXATTR, 8, false, true },	   { FUSE_GETXATTR, 8, false, true },
 	{ FUSE_LISTXATTR, 8, false, false },	   { FUSE_REMOVEXATTR, 0, false, true },
 	{ FUSE_STATFS, 0, false, false },	   { FUSE_STATX, 24, false, false },
+	{ FUSE_POLL, 24, true, false },
 };
 
 #define N_SHAPES (sizeof(shapes) / sizeof(shapes[0]))
@@ -455,8 +456,10 @@ static void test_random(void)
 	int fds, n = 0;
 
 	is_int(guest_start(&g, 40, false), 0, "a server with a small budget");
+	(void)mkfifoat(g.dirfd, "rw/a", 0666);
+	(void)signal(SIGPIPE, SIG_IGN);
 	fds = guest_count_fds();
-	is_int(guest_init(&g), 0, "INIT");
+	is_int(guest_init_with(&g, FUSE_HOST_FIFOS_FLAGS2), 0, "INIT");
 	for (int i = 0; i < 3; i++) {
 		helper[i].fs = g.fs;
 		helper[i].uid = g.uid;
