@@ -58,11 +58,10 @@ int console_open(struct console *c, unsigned rows, unsigned cols, struct err *e)
 int console_send(const char *path, int master, struct err *e)
 {
 	OWN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	OWN_FD int at = open(path, O_PATH | O_CLOEXEC); /* it may be longer than an address holds */
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	OWN_FD int at = open(path, O_PATH | O_CLOEXEC);
+	const struct sockaddr_un a = io_unix_address(at, "");
 	int r;
 
-	(void)snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d", at);
 	if (fd < 0 || at < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return err_sys(e, "--console-socket: connect to \"%s\"", path);
 	/* the text is not read by anyone but must not be empty */

@@ -11,24 +11,17 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "runtime/base/io.h"
 #include "runtime/base/own.h"
 
 #define CONNECT_S 5 /* for a monitor to let us in: one that is well does at once */
 #define NO_ANSWER "the container's monitor does not answer"
 
-/* Through /proc, since a state directory's path may be longer than a socket's name. */
-static void address(const struct statedir *d, struct sockaddr_un *a)
-{
-	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
-	(void)snprintf(a->sun_path, sizeof(a->sun_path), "/proc/self/fd/%d/ctl.sock", d->fd);
-}
-
 int ctl_listen(struct statedir *d, struct err *e)
 {
 	OWN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un a;
+	const struct sockaddr_un a = io_unix_address(d->fd, "/ctl.sock");
 
-	address(d, &a);
 	if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, 16) < 0)
 		return err_sys(e, "listen on \"%s/%s/ctl.sock\"", d->root, d->id);
 	return take_fd(&fd);
@@ -69,11 +62,10 @@ void ctl_answer(int fd, int code, const void *text, size_t n)
 pid_t ctl_peer(struct statedir *d)
 {
 	OWN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un a;
+	const struct sockaddr_un a = io_unix_address(d->fd, "/ctl.sock");
 	struct ucred who;
 	socklen_t n = sizeof(who);
 
-	address(d, &a);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &n) < 0 || who.pid <= 0)
 		return -ESRCH;
@@ -84,9 +76,8 @@ int ctl_connect(struct statedir *d, struct err *e)
 {
 	const struct timeval limit = { .tv_sec = CONNECT_S };
 	OWN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct sockaddr_un a;
+	const struct sockaddr_un a = io_unix_address(d->fd, "/ctl.sock");
 
-	address(d, &a);
 	if (fd < 0)
 		return err_sys(e, "socket");
 	/* where seventeen wait already, the next would wait for ever */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "runtime/base/clock.h"
+#include "runtime/base/io.h"
 #include "runtime/base/own.h"
 #include "runtime/rootfs.h"
 
@@ -98,12 +99,12 @@ void notify_send(struct notify *n, const char *text)
 		return; /* nobody there: nobody to tell */
 }
 
-/* By a descriptor: a socket's path may be longer than an address holds. "@": abstract. */
+/* "@": abstract. Otherwise what @path_fd is. */
 static int address(const char *path, int path_fd, struct sockaddr_un *out, socklen_t *out_n)
 {
 	int n;
 
-	*out = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	*out = io_unix_address(path_fd, "");
 	if (*path == '@') {
 		n = snprintf(out->sun_path, sizeof(out->sun_path), "%s", path);
 		if (n < 0 || (size_t)n >= sizeof(out->sun_path))
@@ -112,7 +113,6 @@ static int address(const char *path, int path_fd, struct sockaddr_un *out, sockl
 		*out_n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + (size_t)n);
 		return 0;
 	}
-	(void)snprintf(out->sun_path, sizeof(out->sun_path), "/proc/self/fd/%d", path_fd);
 	*out_n = sizeof(*out);
 	return 0;
 }

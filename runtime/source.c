@@ -16,6 +16,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "runtime/base/io.h"
 #include "runtime/base/own.h"
 #include "runtime/mountopt.h"
 
@@ -58,9 +59,8 @@ static int read_link(const char *path, char **out)
 static bool takes_datagrams(int fd)
 {
 	OWN_FD int probe = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	const struct sockaddr_un to = io_unix_address(fd, "");
 
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "/proc/self/fd/%d", fd);
 	return probe >= 0 && connect(probe, (struct sockaddr *)&to, sizeof(to)) == 0;
 }
 

@@ -322,9 +322,8 @@ bool statedir_locked(struct statedir *d, const char *name)
 static bool listening(const struct statedir *d)
 {
 	OWN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	const struct sockaddr_un a = io_unix_address(d->fd, "/ctl.sock");
 
-	(void)snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/ctl.sock", d->fd);
 	return fd >= 0 && (connect(fd, (struct sockaddr *)&a, sizeof(a)) == 0 || errno == EAGAIN);
 }
 

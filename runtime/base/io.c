@@ -134,6 +134,14 @@ int io_replace_file(int dirfd, const char *path, mode_t mode, const void *data, 
 	return r;
 }
 
+struct sockaddr_un io_unix_address(int fd, const char *below)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	(void)snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d%s", fd, below);
+	return a;
+}
+
 int io_send_fds(int sock, const void *data, size_t n, const int *fds, size_t nfds)
 {
 	union {

@@ -5,6 +5,7 @@
 
 #include <stddef.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
 #include "runtime/base/err.h"
 
@@ -28,6 +29,12 @@ int io_write_file(int dirfd, const char *path, const void *data, size_t n) MUST_
 
 /* Replace @path below @dirfd atomically by a file of @mode. Return: 0 or -errno. */
 int io_replace_file(int dirfd, const char *path, mode_t mode, const void *data, size_t n) MUST_CHECK;
+
+/*
+ * The address of the socket @fd (O_PATH does), or with @below ("/NAME", else "") of the one of that name in the directory
+ * @fd: a path may be longer than an address holds. It is good in processes that have @fd.
+ */
+struct sockaddr_un io_unix_address(int fd, const char *below);
 
 #define IO_MAX_FDS 64u /* descriptors of one message; SCM_MAX_FD is 253 */
 
