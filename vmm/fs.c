@@ -157,8 +157,8 @@ int fs_reply_data(struct fs_req *r, const void *data, size_t n)
 
 static enum fs_result finish(struct fs_req *r, const struct op *op, int ret)
 {
-	if (ret == FS_OP_RETRY)
-		return FS_RETRY;
+	if (ret == FS_OP_LOCKED)
+		return FS_LOCKED;
 	if (ret == FS_OP_WAIT)
 		return FS_WAIT;
 	if (ret == FS_OP_OPENING)
@@ -248,6 +248,8 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 	fs_inode_put(fs, r.node2);
 	fs_handle_put(fs, r.handle);
 	fs_handle_put(fs, r.handle2);
+	if (ret < 0 && r.h.opcode == FUSE_OPEN)
+		fs_fifo_give_up(fs, r.h.unique);
 	return finish(&r, op, ret);
 }
 
@@ -257,7 +259,7 @@ void fs_refuse(struct fs_server *fs, struct chain *c, int error)
 
 	if (chain_get(c, &r.h, sizeof(r.h)) < 0)
 		return; /* nothing to name in an answer */
-	fs_fifo_give_up(fs, r.h.unique, r.h.nodeid);
+	fs_fifo_give_up(fs, r.h.unique);
 	if (put_header(&r, error, 0) < 0)
 		return; /* no room for one */
 }
@@ -301,10 +303,11 @@ void fs_end_session(struct fs_server *fs)
 	atomic_store(&fs->ready, false);
 	(void)pthread_mutex_lock(&fs->lock);
 	memset(fs->openings, 0, sizeof(fs->openings));
+	memset(fs->interrupted, 0, sizeof(fs->interrupted));
 	(void)pthread_mutex_unlock(&fs->lock);
 	fs_handle_close_all(fs);
 	fs_inode_forget_all(fs);
-	fs_moved(fs);
+	fs_tell_all(fs);
 }
 
 static int op_destroy(struct fs_req *r)
@@ -368,6 +371,7 @@ int fs_new(const struct fs_config *cfg, struct fs_server **out_fs, struct err *e
 	fs->fifo_probe[0] = -1;
 	fs->fifo_probe[1] = -1;
 	(void)pthread_mutex_init(&fs->lock, NULL);
+	(void)pthread_mutex_init(&fs->probing, NULL);
 	fs_table_init(&fs->inodes, FS_MAX_INODES);
 	fs_table_init(&fs->handles, FS_MAX_HANDLES);
 	if (copy_config(fs, cfg) < 0)
@@ -394,6 +398,7 @@ void fs_free(struct fs_server *fs)
 	fs_fifo_fini(fs);
 	fs_table_fini(&fs->handles);
 	(void)pthread_mutex_destroy(&fs->lock);
+	(void)pthread_mutex_destroy(&fs->probing);
 	free(fs->roots);
 	free((void *)(uintptr_t)fs->cfg.shares);
 	free(fs);

@@ -64,9 +64,9 @@ void fs_end_session(struct fs_server *fs);
 enum fs_result {
 	FS_REPLY,    /* the answer is in the chain, chain->written bytes */
 	FS_NO_REPLY, /* the request wants none (FORGET): push with 0 bytes */
-	FS_RETRY,    /* a lock is held by another: serve the same, rewound chain again later */
+	FS_LOCKED,    /* a lock is held by another: serve the same, rewound chain again later */
 	FS_OPENING,  /* a FIFO's other end is not open yet: the same, and it may be long */
-	FS_WAIT,     /* a FIFO is empty or full: serve it again when fs_moves() has changed */
+	FS_WAIT,     /* a FIFO is empty or full: the same when there is news of data */
 };
 
 /*
@@ -78,14 +78,17 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c);
 /* Answer a rewound chain with @error, a negative errno, instead of serving it again. */
 void fs_refuse(struct fs_server *fs, struct chain *c, int error);
 
-/* Return: a descriptor that is readable when fs_take_moves() should be called; -1: never. Context: any thread. */
-int fs_wait_fd(const struct fs_server *fs);
-void fs_take_moves(struct fs_server *fs);
+/* Return: a descriptor that is readable when fs_take_news() should be called; -1: never. Context: any thread. */
+int fs_news_fd(const struct fs_server *fs);
+void fs_take_news(struct fs_server *fs);
 
-/*
- * Return: a number that changes when requests that wait should be served again: read it before, and compare afterwards.
- * Context: any thread.
- */
-unsigned fs_moves(struct fs_server *fs);
+/* Numbers that change when requests that wait should be served again. */
+struct fs_news {
+	unsigned of_data; /* who waits by FS_WAIT */
+	unsigned for_all;
+};
+
+/* To be read before a request is served, and compared when it waits. Context: any thread. */
+struct fs_news fs_news(struct fs_server *fs);
 
 #endif

@@ -42,9 +42,11 @@ struct fs_server {
 	struct fs_inode **roots; /* one per share */
 	atomic_bool ready;	 /* INIT is done */
 	atomic_bool guest_joins_fifos; /* it said so with INIT */
-	atomic_uint moves;	 /* what fs_moves() returns */
+	atomic_uint news_of_data; /* what fs_news() returns */
+	atomic_uint news_for_all;
 	int fifo_epoll;		 /* ends of FIFOs that requests wait for; -1: no share has any */
-	int fifo_probe[2];	 /* a pipe that is empty but while the lock is held */
+	pthread_mutex_t probing; /* the next; held as long as a process of the host makes a FIFO wait */
+	int fifo_probe[2];	 /* a pipe that is empty otherwise */
 	atomic_uint n_dir_bufs;
 	pthread_mutex_t lock;	 /* all below; never held across slow system calls */
 	struct fs_table inodes;
@@ -63,6 +65,7 @@ struct fs_server {
 	struct fs_opening {
 		uint64_t unique;
 		uint64_t fh; /* 0: free */
+		uint64_t nodeid;
 	} openings[FS_MAX_OPENINGS];
 	uint64_t devs[FS_MAX_DEVS]; /* append-only: readable up to n_devs without the lock */
 	atomic_uint n_devs;
@@ -76,7 +79,7 @@ struct fs_handle {
 	int fd;			/* -1 for the synthetic root */
 	struct fs_inode *inode; /* NULL for the synthetic root */
 	uint32_t refs;
-	uint32_t armed;		/* of a FIFO: events that fs_wait_fd() tells of; under the server's lock */
+	uint32_t armed;		/* of a FIFO: events that fs_news_fd() tells of; under the server's lock */
 	bool watched;		/* and whether it knows fd */
 	pthread_mutex_t dir_lock; /* the members below and the position of fd */
 	uint8_t *dir_buf;	  /* getdents64 records not yet handed out */
@@ -155,7 +158,7 @@ struct fs_req {
 
 /* What an operation returns besides 0 (answer r->out) and -errno. */
 #define FS_OP_DONE 1   /* the answer is in the chain */
-#define FS_OP_RETRY 2  /* fs_serve() returns FS_RETRY */
+#define FS_OP_LOCKED 2  /* fs_serve() returns FS_LOCKED */
 #define FS_OP_SILENT 3 /* fs_serve() returns FS_NO_REPLY */
 #define FS_OP_WAIT 4   /* fs_serve() returns FS_WAIT */
 #define FS_OP_OPENING 5 /* fs_serve() returns FS_OPENING */
@@ -236,7 +239,7 @@ int fs_get_two(struct fs_req *r, char *buf, size_t n, const char **out_second) M
 int fs_statx(int dirfd, const char *name, struct statx *out_stx) MUST_CHECK;
 /* O_PATH descriptor of the single component @name, which may be a symlink but is not followed. */
 int fs_open_child(int dirfd, const char *name) MUST_CHECK;
-/* Open again what @fd is; @fd must be a regular file or a directory, or @flags have O_PATH. */
+/* Open again what @fd is: a regular file or a directory, a FIFO with O_NONBLOCK, or anything with O_PATH. */
 int fs_reopen(struct fs_server *fs, int fd, int flags) MUST_CHECK;
 int fs_chmod(struct fs_server *fs, int fd, mode_t mode) MUST_CHECK;
 /* Clear set-id bits of the regular file @fd as a write by an unprivileged user does. */
@@ -314,10 +317,10 @@ bool fs_fifo_joins(const struct fs_server *fs, const struct fs_inode *inode);
 int fs_fifo_open(struct fs_req *r);
 int fs_fifo_read(struct fs_req *r, const struct iovec *iov, int k);
 int fs_fifo_write(struct fs_req *r, const struct iovec *iov, int k);
-/* The waiting OPEN @unique of @nodeid, if it is one, will not be served again. */
-void fs_fifo_give_up(struct fs_server *fs, uint64_t unique, uint64_t nodeid);
-/* Requests that wait are to be served again. */
-void fs_moved(struct fs_server *fs);
+/* The OPEN @unique, if it has waited for a FIFO, will not be served again. */
+void fs_fifo_give_up(struct fs_server *fs, uint64_t unique);
+/* All requests that wait are to be served again. */
+void fs_tell_all(struct fs_server *fs);
 
 /* fs_ops_lock.c */
 

@@ -9,6 +9,9 @@
  * opened, of which nothing tells and which is looked for again and again. A poll that waits (FUSE_POLL_WAIT) is a
  * request like the others. All three end when the guest gives them up (INTERRUPT).
  *
+ * One thing is the host's: who moves data between a FIFO and something slow (splice(2) from a terminal) holds the FIFO in
+ * its kernel meanwhile, and whoever opens, reads, writes or closes it waits, non-blocking or not. A guest can't do that.
+ *
  * A guest that knows nothing of this has FIFOs of its own there. For that reason no descriptor of a FIFO is ever opened
  * but here: it would be an end that processes of the host see.
  */
@@ -52,22 +55,22 @@ bool fs_fifo_joins(const struct fs_server *fs, const struct fs_inode *inode)
 	return inode->type == S_IFIFO && fs->cfg.shares[inode->share].fifos && atomic_load(&fs->guest_joins_fifos);
 }
 
-int fs_wait_fd(const struct fs_server *fs)
+int fs_news_fd(const struct fs_server *fs)
 {
 	return fs->fifo_epoll;
 }
 
-unsigned fs_moves(struct fs_server *fs)
+struct fs_news fs_news(struct fs_server *fs)
 {
-	return atomic_load(&fs->moves);
+	return (struct fs_news){ atomic_load(&fs->news_of_data), atomic_load(&fs->news_for_all) };
 }
 
-void fs_moved(struct fs_server *fs)
+void fs_tell_all(struct fs_server *fs)
 {
-	(void)atomic_fetch_add(&fs->moves, 1);
+	(void)atomic_fetch_add(&fs->news_for_all, 1);
 }
 
-void fs_take_moves(struct fs_server *fs)
+void fs_take_news(struct fs_server *fs)
 {
 	struct epoll_event ev[DRAIN];
 	int n;
@@ -83,10 +86,10 @@ void fs_take_moves(struct fs_server *fs)
 	}
 	(void)pthread_mutex_unlock(&fs->lock);
 	if (n > 0)
-		fs_moved(fs);
+		(void)atomic_fetch_add(&fs->news_of_data, 1);
 }
 
-/* Let fs_wait_fd() tell when there are @events on @h, once. Return: 0 or -errno. */
+/* Let fs_news_fd() tell when there are @events on @h, once. Return: 0 or -errno. */
 static int arm(struct fs_server *fs, struct fs_handle *h, uint32_t events)
 {
 	struct epoll_event ev = { .data.u64 = h->fh };
@@ -140,8 +143,9 @@ int fs_op_poll(struct fs_req *r)
 
 	if (r->handle->inode->type != S_IFIFO)
 		return -ENOSYS; /* always ready: the guest asks never again */
-	if (poll(&p, 1, 0) < 0)
-		return -errno;
+	while (poll(&p, 1, 0) < 0)
+		if (errno != EINTR) /* a kick of the CPU's thread */
+			return -errno;
 	if (p.revents == 0 && in->flags & FUSE_POLL_WAIT)
 		return wait_for(r, (uint32_t)p.events);
 	r->out.poll.revents = (uint32_t)p.revents;
@@ -163,22 +167,36 @@ static uint64_t opening_find(struct fs_server *fs, uint64_t unique)
 	return fh;
 }
 
-/* Exchange what @unique has: @from for @to, of which 0 is nothing. Return: 0 or -ENFILE. */
-static int opening_change(struct fs_server *fs, uint64_t unique, uint64_t from, uint64_t to)
+/* Return: 0 or -ENFILE. */
+static int opening_add(struct fs_server *fs, struct fs_opening new)
 {
 	int r = -ENFILE;
 
 	(void)pthread_mutex_lock(&fs->lock);
 	for (unsigned i = 0; i < FS_MAX_OPENINGS && r < 0; i++) {
-		struct fs_opening *o = &fs->openings[i];
-
-		if (o->fh != from || (from != 0 && o->unique != unique))
+		if (fs->openings[i].fh != 0)
 			continue;
-		*o = (struct fs_opening){ unique, to };
+		fs->openings[i] = new;
 		r = 0;
 	}
 	(void)pthread_mutex_unlock(&fs->lock);
 	return r;
+}
+
+/* Return: what there was of @unique, which is forgotten; its fh is 0 when there was nothing. */
+static struct fs_opening opening_take(struct fs_server *fs, uint64_t unique)
+{
+	struct fs_opening found = { 0 };
+
+	(void)pthread_mutex_lock(&fs->lock);
+	for (unsigned i = 0; i < FS_MAX_OPENINGS; i++) {
+		if (fs->openings[i].fh == 0 || fs->openings[i].unique != unique)
+			continue;
+		found = fs->openings[i];
+		fs->openings[i].fh = 0;
+	}
+	(void)pthread_mutex_unlock(&fs->lock);
+	return found;
 }
 
 /* Open the host's FIFO and make the handle. Return: 0 or -errno. */
@@ -210,7 +228,7 @@ static bool has_writer(struct fs_server *fs, int fd)
 	if (poll(&p, 1, 0) > 0)
 		return true; /* data, or the end of it */
 	/* empty: with a writer that is EAGAIN, and otherwise the end */
-	(void)pthread_mutex_lock(&fs->lock);
+	(void)pthread_mutex_lock(&fs->probing);
 	n = tee(fd, fs->fifo_probe[1], 1, SPLICE_F_NONBLOCK);
 	yes = n > 0 || (n < 0 && errno == EAGAIN);
 	if (n > 0) {
@@ -218,7 +236,7 @@ static bool has_writer(struct fs_server *fs, int fd)
 
 		(void)!read(fs->fifo_probe[0], &byte, 1);
 	}
-	(void)pthread_mutex_unlock(&fs->lock);
+	(void)pthread_mutex_unlock(&fs->probing);
 	return yes;
 }
 
@@ -236,11 +254,10 @@ static int wait_for_writer(struct fs_req *r, uint64_t fh, bool first)
 	else if (fs_interrupted(fs, r->h.unique))
 		ret = -EINTR;
 	else if (first)
-		ret = opening_change(fs, r->h.unique, 0, fh);
+		ret = opening_add(fs, (struct fs_opening){ r->h.unique, fh, r->h.nodeid });
 	if (ret == 0)
 		return FS_OP_OPENING;
-	if (!first)
-		(void)opening_change(fs, r->h.unique, fh, 0);
+	(void)opening_take(fs, r->h.unique);
 	if (ret > 0)
 		return 0;
 	if (r->handle2)
@@ -262,20 +279,18 @@ int fs_fifo_open(struct fs_req *r)
 	ret = open_end(r, flags, &out->fh);
 	if (ret == -ENXIO && blocking) /* nobody reads */
 		return fs_interrupted(r->fs, r->h.unique) ? -EINTR : FS_OP_OPENING;
+	if (ret == 0)
+		fs_tell_all(r->fs); /* whoever waits for this end */
 	if (ret == 0 && blocking && (flags & O_ACCMODE) == O_RDONLY)
 		return wait_for_writer(r, out->fh, true);
 	return ret;
 }
 
-void fs_fifo_give_up(struct fs_server *fs, uint64_t unique, uint64_t nodeid)
+void fs_fifo_give_up(struct fs_server *fs, uint64_t unique)
 {
-	uint64_t fh = opening_find(fs, unique);
-	struct fs_handle *h;
+	const struct fs_opening o = opening_take(fs, unique);
+	struct fs_handle *h = o.fh != 0 ? fs_handle_get(fs, o.fh, o.nodeid) : NULL;
 
-	if (fh == 0)
-		return;
-	(void)opening_change(fs, unique, fh, 0);
-	h = fs_handle_get(fs, fh, nodeid);
 	if (h)
 		fs_handle_close(fs, h);
 	fs_handle_put(fs, h);

@@ -112,7 +112,7 @@ int fs_op_release(struct fs_req *r)
 		fs_lock_drop_handle(r->fs, inode, r->in.fh);
 	fs_handle_close(r->fs, r->handle); /* drops flock() with its descriptor */
 	if (inode && inode->type == S_IFIFO)
-		fs_moved(r->fs); /* a poll of it may wait */
+		fs_tell_all(r->fs); /* a poll of it may wait */
 	return 0;
 }
 

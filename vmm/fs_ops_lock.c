@@ -11,7 +11,7 @@
  * the handle's descriptor is. An OFD lock of the guest's comes with an owner that no FLUSH will name: it goes
  * with the handle that it was set through (RELEASE), by which time FLUSH has dropped those of processes.
  *
- * Nothing ever blocks here: a waiting request is answered FS_RETRY and comes back.
+ * Nothing ever blocks here: a waiting request is answered FS_LOCKED and comes back.
  *
  * DOC: How many
  *
@@ -396,7 +396,7 @@ int fs_op_setlkw(struct fs_req *r)
 
 	if (ret != -EAGAIN)
 		return ret;
-	return fs_interrupted(r->fs, r->h.unique) ? -EINTR : FS_OP_RETRY;
+	return fs_interrupted(r->fs, r->h.unique) ? -EINTR : FS_OP_LOCKED;
 }
 
 int fs_op_interrupt(struct fs_req *r)
@@ -406,6 +406,6 @@ int fs_op_interrupt(struct fs_req *r)
 	(void)pthread_mutex_lock(&fs->lock);
 	fs->interrupted[fs->interrupted_at++ % FS_INTERRUPTS] = r->in.interrupt.unique;
 	(void)pthread_mutex_unlock(&fs->lock);
-	fs_moved(fs);
+	fs_tell_all(fs);
 	return FS_OP_SILENT;
 }

@@ -6,16 +6,17 @@
  *
  * Most requests take a microsecond of a system call, a wake-up of another thread many times that: they
  * are served on the vCPU thread, inside the exit of the notification. What may sleep long (flushing,
- * large transfers, waiting locks) goes to one worker thread. dev->lock covers the rings and the lists,
- * never a file system call.
- *
- * DOC: who waits
- *
- * A request that can't be answered yet is kept and served again by the worker: for a lock every FS_RETRY_MS, for the other
- * end of a FIFO ever less often, for a FIFO's data when the server's descriptor in the loop says so (fs_moves()).
+ * large transfers) goes to one worker thread. dev->lock covers the rings and the lists, never a file
+ * system call.
  *
  * At most FS_POOL requests are in hand; more wait in the ring. No DAX window, no notification queue.
  * What is over a turn's budget goes on on the worker, never on the loop: only these threads may touch files.
+ *
+ * DOC: who waits
+ *
+ * A request that can't be answered yet is kept, and served again by a second thread, which flushing doesn't stop: for a lock
+ * every FS_LOCK_MS, for the other end of a FIFO ever less often, for a FIFO's data when the server's descriptor in the loop
+ * says so (fs_news()), and whenever the guest may have given it up.
  *
  * DOC: reset
  *
@@ -37,8 +38,8 @@
 #include "vmm/thread.h"
 
 #define FS_POOL 48u	    /* cap: requests in hand; more than vCPUs, so that the worker has one of them */
-#define FS_MAX_RETRY 448u   /* cap: requests waiting for a lock or a FIFO; the ring's other entries are for those that end it */
-#define FS_RETRY_MS 5	    /* how often a waiting lock is tried */
+#define FS_MAX_WAITING 448u /* cap: requests waiting for a lock or a FIFO; the ring's other entries are for those that end it */
+#define FS_LOCK_MS 5	    /* how often a lock is tried */
 #define FS_OPENING_MS 50    /* and in the end the opening of a FIFO */
 #define FS_LARGE (256u << 10) /* bytes of a transfer that the worker takes */
 
@@ -46,8 +47,8 @@ struct fs_job {
 	struct fs_job *next;
 	unsigned queue;
 	uint32_t generation; /* of the device when popped */
-	unsigned moves;	     /* of the server before it was served last */
-	int pause_ms;	     /* between two tries; 0: only when the server has moved */
+	struct fs_news news; /* of the server's before it was served last */
+	int pause_ms;	     /* between two tries; 0: only when there is news of data */
 	int64_t due_ms;	     /* the next one, by the monotonic clock */
 	struct chain chain;
 };
@@ -56,17 +57,19 @@ struct virtio_fs {
 	struct virtio_dev dev;
 	struct fs_server *fs;
 	void (*seal)(void);
-	pthread_cond_t work;
+	pthread_cond_t work;	 /* for the worker */
+	pthread_cond_t due;	 /* a request that waits may be due; by the monotonic clock */
 	pthread_cond_t served;	 /* in_service may have become 0 */
 	unsigned in_service;	 /* requests that a thread is serving without the lock */
 	bool more;		 /* a turn ended before its queue did: the worker goes on */
+	bool starved;		 /* and one because all of FS_POOL are in hand */
 	unsigned n_made;	 /* jobs allocated so far */
 	struct fs_job *idle;
 	struct fs_job *todo;	 /* for the worker, oldest first */
 	struct fs_job **todo_end;
-	struct fs_job *retry;	 /* waiting for locks and FIFOs */
-	unsigned n_retry;
-	struct event moved;	 /* the server's */
+	struct fs_job *waiting;	 /* for locks and FIFOs */
+	unsigned n_waiting;
+	struct event news;	 /* of the server's */
 };
 
 static struct fs_job *take_idle(struct virtio_fs *vf)
@@ -75,7 +78,7 @@ static struct fs_job *take_idle(struct virtio_fs *vf)
 
 	if (job) {
 		vf->idle = job->next;
-	} else if (vf->n_made < FS_POOL + vf->n_retry) {
+	} else if (vf->n_made < FS_POOL + vf->n_waiting) {
 		job = malloc(sizeof(*job));
 		vf->n_made += job != NULL;
 	}
@@ -86,6 +89,11 @@ static void give_back(struct virtio_fs *vf, struct fs_job *job)
 {
 	job->next = vf->idle;
 	vf->idle = job;
+	if (!vf->starved)
+		return;
+	vf->starved = false;
+	vf->more = true;
+	(void)pthread_cond_signal(&vf->work);
 }
 
 /*
@@ -115,7 +123,6 @@ static bool may_take_long(const struct chain *c)
 	case FUSE_FSYNCDIR:
 	case FUSE_FALLOCATE:
 	case FUSE_COPY_FILE_RANGE:
-	case FUSE_SETLKW:
 	case 50: /* FUSE_SYNCFS */
 		return true;
 	case FUSE_WRITE:
@@ -149,25 +156,27 @@ static int64_t now_ms(void)
 
 static bool waits(enum fs_result r)
 {
-	return r == FS_RETRY || r == FS_OPENING || r == FS_WAIT;
+	return r == FS_LOCKED || r == FS_OPENING || r == FS_WAIT;
 }
 
 /* Keep @job, which the server answered with @r, for another try. Return: whether there was room. Context: dev->lock held. */
 static bool keep(struct virtio_fs *vf, struct fs_job *job, enum fs_result r)
 {
-	if (vf->n_retry >= FS_MAX_RETRY)
+	if (vf->n_waiting >= FS_MAX_WAITING)
 		return false;
-	if (r == FS_RETRY)
-		job->pause_ms = FS_RETRY_MS;
+	if (r == FS_LOCKED)
+		job->pause_ms = FS_LOCK_MS;
 	else if (r == FS_OPENING)
 		job->pause_ms = job->pause_ms < FS_OPENING_MS ? job->pause_ms + 1 : FS_OPENING_MS;
 	else
 		job->pause_ms = 0;
-	job->due_ms = now_ms() + job->pause_ms;
-	job->next = vf->retry;
-	vf->retry = job;
-	vf->n_retry++;
-	(void)pthread_cond_signal(&vf->work);
+	/* those that pause as long wake up together */
+	if (job->pause_ms > 0)
+		job->due_ms = (now_ms() / job->pause_ms + 1) * job->pause_ms;
+	job->next = vf->waiting;
+	vf->waiting = job;
+	vf->n_waiting++;
+	(void)pthread_cond_signal(&vf->due);
 	return true;
 }
 
@@ -181,20 +190,20 @@ static void serve(struct virtio_fs *vf, struct fs_job *job)
 		return;
 	}
 	vf->in_service++;
-	job->moves = fs_moves(vf->fs);
+	job->news = fs_news(vf->fs);
 	(void)pthread_mutex_unlock(&vf->dev.lock);
 	r = fs_serve(vf->fs, &job->chain);
 	(void)pthread_mutex_lock(&vf->dev.lock);
 	if (--vf->in_service == 0 && vf->dev.resetting)
 		(void)pthread_cond_broadcast(&vf->served);
 	/* what it did, or gave up, may be what others wait for */
-	if (vf->retry && fs_moves(vf->fs) != job->moves)
-		(void)pthread_cond_signal(&vf->work);
+	if (vf->waiting && fs_news(vf->fs).for_all != job->news.for_all)
+		(void)pthread_cond_signal(&vf->due);
 	if (waits(r) && job->generation == vf->dev.generation) {
 		chain_rewind(&job->chain);
 		if (keep(vf, job, r))
 			return;
-		fs_refuse(vf->fs, &job->chain, r == FS_RETRY ? -ENOLCK : -ENFILE);
+		fs_refuse(vf->fs, &job->chain, r == FS_LOCKED ? -ENOLCK : -ENFILE);
 	}
 	complete(vf, job);
 }
@@ -222,8 +231,10 @@ static void fs_notify(struct virtio_dev *dev, unsigned queue)
 			return;
 		}
 		job = take_idle(vf);
-		if (!job)
+		if (!job) {
+			vf->starved = true;
 			return;
+		}
 		r = virtq_pop(&dev->q[queue], &job->chain);
 		if (r <= 0) {
 			give_back(vf, job);
@@ -253,59 +264,77 @@ static void fs_reset(struct virtio_dev *dev)
 /* Return: milliseconds until @job is to be served again, at most 0 for now, INT64_MAX: nobody knows. */
 static int64_t until_due(struct virtio_fs *vf, const struct fs_job *job, int64_t now)
 {
-	if (job->moves != fs_moves(vf->fs) || job->generation != vf->dev.generation)
+	const struct fs_news news = fs_news(vf->fs);
+
+	if (news.for_all != job->news.for_all || job->generation != vf->dev.generation)
 		return 0;
-	return job->pause_ms == 0 ? INT64_MAX : job->due_ms - now;
+	if (job->pause_ms > 0)
+		return job->due_ms - now;
+	return news.of_data != job->news.of_data ? 0 : INT64_MAX;
 }
 
 /* Serve those that wait and are due, once each. */
 static void try_again(struct virtio_fs *vf)
 {
-	struct fs_job *list = vf->retry;
+	struct fs_job *list = vf->waiting;
 	int64_t now = list ? now_ms() : 0;
 
-	vf->retry = NULL;
+	vf->waiting = NULL;
 	while (list) {
 		struct fs_job *job = list;
 
 		list = job->next;
 		if (until_due(vf, job, now) <= 0) {
-			vf->n_retry--;
+			vf->n_waiting--;
 			serve(vf, job);
 		} else {
-			job->next = vf->retry;
-			vf->retry = job;
+			job->next = vf->waiting;
+			vf->waiting = job;
 		}
 	}
 }
 
-static void wait_for_work(struct virtio_fs *vf)
+static void wait_until_due(struct virtio_fs *vf)
 {
-	int64_t now = vf->retry ? now_ms() : 0;
+	int64_t now = vf->waiting ? now_ms() : 0;
 	int64_t due_ms = INT64_MAX;
 	struct timespec until;
 
-	for (struct fs_job *job = vf->retry; job; job = job->next) {
+	for (struct fs_job *job = vf->waiting; job; job = job->next) {
 		int64_t ms = until_due(vf, job, now);
 
 		due_ms = ms < due_ms ? ms : due_ms;
 	}
-	if (vf->more || due_ms <= 0)
+	if (due_ms <= 0)
 		return;
 	if (due_ms == INT64_MAX) {
-		(void)pthread_cond_wait(&vf->work, &vf->dev.lock);
+		(void)pthread_cond_wait(&vf->due, &vf->dev.lock);
 		return;
 	}
-	(void)clock_gettime(CLOCK_REALTIME, &until);
+	(void)clock_gettime(CLOCK_MONOTONIC, &until);
 	until.tv_nsec += (long)due_ms * 1000000L;
 	if (until.tv_nsec >= 1000000000L) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000L;
 	}
-	(void)pthread_cond_timedwait(&vf->work, &vf->dev.lock, &until);
+	(void)pthread_cond_timedwait(&vf->due, &vf->dev.lock, &until);
 }
 
-static void *fs_main(void *arg)
+static void *waits_main(void *arg)
+{
+	struct virtio_fs *vf = arg;
+
+	(void)pthread_setname_np(pthread_self(), "waits");
+	vf->seal();
+	(void)pthread_mutex_lock(&vf->dev.lock);
+	for (;;) {
+		wait_until_due(vf);
+		try_again(vf);
+	}
+	return NULL;
+}
+
+static void *files_main(void *arg)
 {
 	struct virtio_fs *vf = arg;
 
@@ -320,11 +349,9 @@ static void *fs_main(void *arg)
 			if (!vf->todo)
 				vf->todo_end = &vf->todo;
 			serve(vf, job);
-		} else {
-			wait_for_work(vf);
+		} else if (!vf->more) {
+			(void)pthread_cond_wait(&vf->work, &vf->dev.lock);
 		}
-		/* however much there is to do: somebody may have unlocked long ago */
-		try_again(vf);
 		/* requests that found no idle job wait in the ring */
 		vf->more = false;
 		for (unsigned q = 0; q < vf->dev.ops->nqueues; q++)
@@ -345,13 +372,13 @@ static const struct virtio_ops fs_ops = {
 };
 
 /* Context: the loop, which takes no requests up itself. */
-static void on_moved(struct event *ev)
+static void on_news(struct event *ev)
 {
-	struct virtio_fs *vf = (struct virtio_fs *)((char *)ev - offsetof(struct virtio_fs, moved));
+	struct virtio_fs *vf = (struct virtio_fs *)((char *)ev - offsetof(struct virtio_fs, news));
 
-	fs_take_moves(vf->fs);
+	fs_take_news(vf->fs);
 	(void)pthread_mutex_lock(&vf->dev.lock);
-	(void)pthread_cond_signal(&vf->work);
+	(void)pthread_cond_signal(&vf->due);
 	(void)pthread_mutex_unlock(&vf->dev.lock);
 }
 
@@ -359,6 +386,7 @@ struct virtio_dev *virtio_fs_new(const struct memory *mem, struct loop *loop, st
 {
 	struct virtio_fs *vf = calloc(1, sizeof(*vf));
 	uint32_t queues = 1;
+	pthread_condattr_t clock;
 
 	if (!vf)
 		return NULL;
@@ -369,9 +397,13 @@ struct virtio_dev *virtio_fs_new(const struct memory *mem, struct loop *loop, st
 	vf->todo_end = &vf->todo;
 	(void)pthread_cond_init(&vf->work, NULL);
 	(void)pthread_cond_init(&vf->served, NULL);
-	vf->moved.fd = fs_wait_fd(fs);
-	vf->moved.on_ready = on_moved;
-	if (vf->moved.fd >= 0 && loop_add(loop, &vf->moved, EPOLLIN) < 0) {
+	(void)pthread_condattr_init(&clock);
+	(void)pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+	(void)pthread_cond_init(&vf->due, &clock);
+	(void)pthread_condattr_destroy(&clock);
+	vf->news.fd = fs_news_fd(fs);
+	vf->news.on_ready = on_news;
+	if (vf->news.fd >= 0 && loop_add(loop, &vf->news, EPOLLIN) < 0) {
 		free(vf);
 		return NULL;
 	}
@@ -385,6 +417,8 @@ int virtio_fs_start(struct virtio_dev *dev, void (*seal)(void), struct err *e)
 	int r;
 
 	vf->seal = seal;
-	r = thread_start(&thread, fs_main, vf);
-	return r < 0 ? err_set(e, -r, "start the file server's thread: %s", strerror(-r)) : 0;
+	r = thread_start(&thread, files_main, vf);
+	if (r == 0)
+		r = thread_start(&thread, waits_main, vf);
+	return r < 0 ? err_set(e, -r, "start the file server's threads: %s", strerror(-r)) : 0;
 }

@@ -10,7 +10,7 @@
 /* @tag: name that the guest mounts. @fs stays the caller's and outlives the device. */
 struct virtio_dev *virtio_fs_new(const struct memory *mem, struct loop *loop, struct fs_server *fs, const char *tag);
 
-/* Start the thread that serves what may take long. @seal is run first on it. */
+/* Start the threads that serve what may take long and what waits. @seal is run first on each. */
 int virtio_fs_start(struct virtio_dev *dev, void (*seal)(void), struct err *e) MUST_CHECK;
 
 #endif

@@ -16,6 +16,7 @@ make_fifos() {
 	rm -rf "$D"; mkdir "$D"
 	mkfifo "$D/ask" "$D/reply" "$D/data"
 	touch "$D/locked"
+	head -c 8M /dev/urandom >"$D/big"
 }
 host=
 begin_host() {
@@ -52,10 +53,10 @@ table() {
 	done
 }
 export D
-table '.mounts += [{destination: "/f", type: "bind", source: "\($d)/data", options: ["bind"]}]' <<'EOF_TABLE'
+table '.mounts += [{destination: "/f", type: "bind", source: "\($d)/data", options: ["bind"]}, {destination: "/g", type: "bind", source: "\($d)/reply", options: ["bind"]}]' <<'EOF_TABLE'
 a line from the host~cat /f~echo hello >"$D/data"
 a line for the host~echo hello >/f~cat "$D/data"
-many writers~for i in 1 2 3; do cat /f; done | sort~for i in 1 2 3; do echo $i >"$D/data"; sleep 1; done
+many writers~for i in 1 2 3; do cat /f; echo >/g; done | sort~for i in 1 2 3; do echo $i >"$D/data"; read x <"$D/reply"; done
 a reader who goes~yes >/f; echo $?~head -n 1 "$D/data"
 a name of its own~ls -l /f | cut -c1-10; echo x >/f/x; mkdir /f; rm /f; [ -p /f ] && echo still there~:
 EOF_TABLE

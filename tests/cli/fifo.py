@@ -70,6 +70,15 @@ def on_alarm(*_):
     raise Alarm
 
 
+def restarted(f, *args):
+    """A signal comes while f waits, which goes on waiting."""
+    came = []
+    signal.signal(signal.SIGALRM, lambda *_: came.append(1))
+    signal.siginterrupt(signal.SIGALRM, False)
+    signal.setitimer(signal.ITIMER_REAL, 0.2)
+    return f(*args), came
+
+
 def interrupted(f, *args):
     signal.signal(signal.SIGALRM, on_alarm)
     signal.setitimer(signal.ITIMER_REAL, 0.3)
@@ -126,12 +135,12 @@ def guest(at):
     say("sleep 0.3")
     say("write late")
     tell("read later", os.read(fd, 100))
+    say("sleep 0.6")
+    say("write restarted")
+    tell("read, restarted", restarted(os.read, fd, 100))
     tell("lseek", outcome(os.lseek, fd, 0, os.SEEK_SET))
     tell("pread", outcome(os.pread, fd, 1, 0))
     tell("write", outcome(os.write, fd, b"x"))
-    say("write spliced")
-    r, w = os.pipe()
-    tell("splice", (os.splice(fd, w, 100), os.read(r, 100)))
     want("close writer")
     tell("end", os.read(fd, 100))
     os.close(fd)
@@ -171,6 +180,35 @@ def guest(at):
     e.close()
     os.close(fd)
 
+    # edges
+    fd = os.open(data, os.O_RDONLY | os.O_NONBLOCK)
+    e = select.epoll()
+    e.register(fd, select.EPOLLIN | select.EPOLLET)
+    want("writer")
+    for text in "one", "two", "three":
+        say("sleep 0.2")
+        say("write " + text)
+        tell("edge", ([x for _, x in e.poll(60)], os.read(fd, 100), outcome(os.read, fd, 100)))
+    tell("no edge", e.poll(0.2))
+    e.close()
+    os.close(fd)
+
+    # many who wait
+    fds = [os.open(data, os.O_RDONLY | os.O_NONBLOCK) for _ in range(300)]
+    e = select.epoll()
+    for fd in fds:
+        e.register(fd, select.EPOLLIN)
+    tell("many, nothing", e.poll(0.1))
+    with open(at + "/big", "rb") as f:
+        tell("a file meanwhile", len(f.read()))
+    say("write many")
+    tell("many, data", len(e.poll(60, 1000)) > 0)
+    tell("read by one", os.read(fds[7], 100))
+    want("close writer")
+    e.close()
+    for fd in fds:
+        os.close(fd)
+
     # writing
     say("reader quiet")
     fd = os.open(data, os.O_WRONLY)
@@ -182,6 +220,18 @@ def guest(at):
     p = select.poll()
     p.register(fd, select.POLLOUT)
     tell("poll, full", p.poll(100))
+    e = select.epoll()
+    e.register(fd, select.EPOLLOUT | select.EPOLLET)
+    tell("full, no edge", (e.poll(0.1), outcome(os.write, fd, bytes(4096))))
+    want("drain")
+    tell("drained, edge", [x for _, x in e.poll(60)])
+    while isinstance(one := outcome(os.write, fd, bytes(4096)), int):
+        pass
+    want("drain")
+    tell("drained again, edge", [x for _, x in e.poll(60)])
+    e.close()
+    while isinstance(one := outcome(os.write, fd, bytes(4096)), int):
+        pass
     os.set_blocking(fd, True)
     tell("write, interrupted", interrupted(os.write, fd, b"x"))
     tell("write, killed", killed(os.write, fd, b"x"))

@@ -161,8 +161,8 @@ static void serve(struct fs_server *fs, const uint8_t *data, size_t size, uint8_
 	chain_rewind(c);
 	if (h.opcode != FUSE_SYNCFS)
 		r = fs_serve(fs, c);
-	fs_take_moves(fs);
-	if (r == FS_RETRY || r == FS_OPENING || r == FS_WAIT) {
+	fs_take_news(fs);
+	if (r == FS_LOCKED || r == FS_OPENING || r == FS_WAIT) {
 		chain_rewind(c);
 		/* a waiting request is served again, or there is no room for it to wait */
 		if (how & 8)

@@ -44,14 +44,21 @@ static int host_end(int flags)
 	return fd < 0 ? -errno : fd;
 }
 
+static unsigned news(void)
+{
+	const struct fs_news n = fs_news(g.fs);
+
+	return n.of_data + n.for_all;
+}
+
 /* Whether the server has been told of something since @before. */
 static bool told(unsigned before)
 {
-	struct pollfd p = { .fd = fs_wait_fd(g.fs), .events = POLLIN };
+	struct pollfd p = { .fd = fs_news_fd(g.fs), .events = POLLIN };
 
 	if (poll(&p, 1, 0) == 1)
-		fs_take_moves(g.fs);
-	return fs_moves(g.fs) != before;
+		fs_take_news(g.fs);
+	return news() != before;
 }
 
 static uint64_t opened_fh(void)
@@ -111,7 +118,7 @@ static void test_reader(void)
 	ok(w >= 0, "who finds a reader");
 	is_int(again(), 0, "and ends the wait without a byte");
 	fh = opened_fh();
-	before = fs_moves(g.fs);
+	before = news();
 	is_int(guest_read(&g, node, fh, 0, 100), 1, "READ");
 	is_int(g.result, FS_WAIT, "waits for data");
 	ok(!told(before), "of which there are none");
@@ -122,14 +129,14 @@ static void test_reader(void)
 
 	is_int(ask(fh, POLLIN, 0, &events), 0, "POLL");
 	is_int(events, 0, "nothing");
-	before = fs_moves(g.fs);
+	before = news();
 	is_int(ask(fh, POLLIN, FUSE_POLL_WAIT, &events), 1, "POLL that waits");
 	is_int(g.result, FS_WAIT, "waits");
 	(void)!write(w, "x", 1);
 	ok(told(before), "until there is something");
 	is_int(again(), 0, "then it is answered");
 	is_int(guest_read(&g, node, fh, 0, 100), 1, "READ of what was polled");
-	before = fs_moves(g.fs);
+	before = news();
 	is_int(guest_read(&g, node, fh, 0, 100), 1, "READ of nothing");
 	(void)close(w);
 	ok(told(before), "the writer's end is told");
@@ -164,7 +171,7 @@ static void test_writer(void)
 	while ((n = guest_write(&g, node, o.fh, 0, O_NONBLOCK, data, sizeof(data))) > 0)
 		;
 	is_int(n, -EAGAIN, "WRITE of what has no room, non-blocking");
-	before = fs_moves(g.fs);
+	before = news();
 	is_int(guest_write(&g, node, o.fh, 0, 0, data, 4096), 1, "WRITE of it");
 	is_int(g.result, FS_WAIT, "waits");
 	ok(!told(before), "for room");
@@ -186,9 +193,9 @@ static void test_giving_up(void)
 	int fds = guest_count_fds();
 
 	is_int(guest_open(&g, FUSE_OPEN, node, O_RDONLY, &o), 1, "OPEN for reading");
-	before = fs_moves(g.fs);
+	before = news();
 	is_int(interrupt_last(), -EINTR, "is given up");
-	ok(fs_moves(g.fs) != before, "at once");
+	ok(news() != before, "at once");
 	is_int(host_end(O_WRONLY), -ENXIO, "and reads no more");
 	is_int(guest_open(&g, FUSE_OPEN, node, O_WRONLY, &o), 1, "OPEN for writing");
 	is_int(interrupt_last(), -EINTR, "is given up");
@@ -201,13 +208,21 @@ static void test_giving_up(void)
 		static struct guest other;
 
 		other = g;
-		before = fs_moves(g.fs);
+		before = news();
 		is_int(guest_release(&other, FUSE_RELEASE, node, o.fh), 0, "RELEASE");
 		g.unique = other.unique;
 	}
-	ok(fs_moves(g.fs) != before, "ends it");
+	ok(news() != before, "ends it");
 	is_int(again(), -EBADF, "as it should");
 
+	is_int(guest_open(&g, FUSE_OPEN, node, O_RDONLY, &o), 1, "OPEN for reading");
+	{
+		uint32_t none = 99;
+
+		memcpy(g.msg + offsetof(struct fuse_in_header, nodeid), &none, sizeof(none));
+		is_int(again(), -ESTALE, "that becomes another's");
+		is_int(host_end(O_WRONLY), -ENXIO, "is given up");
+	}
 	is_int(guest_open(&g, FUSE_OPEN, node, O_RDONLY, &o), 1, "OPEN for reading");
 	chain_rewind(&g.c);
 	fs_refuse(g.fs, &g.c, -ENFILE);

@@ -101,10 +101,10 @@ static void test_locks(uint64_t dir)
 	fd = openat(g.dirfd, "rw/lock", O_RDWR | O_CLOEXEC);
 	is_int(fcntl(fd, F_SETLK, &fl), -1, "a host process can't either");
 	is_int(do_lock(FUSE_SETLKW, node, fh, 2, F_RDLCK, 0), 1, "SETLKW isn't answered");
-	is_int(g.result, FS_RETRY, "but to be tried again");
+	is_int(g.result, FS_LOCKED, "but to be tried again");
 	unique = g.unique;
 	chain_rewind(&g.c);
-	is_int(fs_serve(g.fs, &g.c), FS_RETRY, "still");
+	is_int(fs_serve(g.fs, &g.c), FS_LOCKED, "still");
 	intr.unique = unique;
 	(void)guest_call(&g, FUSE_INTERRUPT, 0, &intr, sizeof(intr), NULL, 0);
 	is_int(g.result, FS_NO_REPLY, "INTERRUPT");
@@ -123,7 +123,7 @@ static void test_locks(uint64_t dir)
 	is_int(do_lock(FUSE_SETLK, node, o.fh, 1, F_WRLCK, FUSE_LK_FLOCK), -EAGAIN,
 	       "by another file");
 	(void)do_lock(FUSE_SETLKW, node, o.fh, 1, F_RDLCK, FUSE_LK_FLOCK);
-	is_int(g.result, FS_RETRY, "waits");
+	is_int(g.result, FS_LOCKED, "waits");
 	is_int(flock(fd, LOCK_SH | LOCK_NB), -1, "the host sees it");
 	is_int(guest_release(&g, FUSE_RELEASE, node, fh), 0, "RELEASE");
 	is_int(do_lock(FUSE_SETLK, node, o.fh, 1, F_WRLCK, FUSE_LK_FLOCK), 0, "drops it");

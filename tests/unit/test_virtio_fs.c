@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/unit/tap.h"
@@ -26,6 +27,7 @@
 #define OP_WRITE 16u
 #define OP_FSYNC 20u
 #define OP_SETLKW 33u
+#define OP_INTERRUPT 36u
 #define TURN 64u
 #define MOST_WAITING 448u
 
@@ -38,7 +40,7 @@ static atomic_bool hold;   /* the next service waits in the server */
 static atomic_bool inside; /* a service is in the server */
 static atomic_bool reset_done;
 static atomic_bool locked; /* who waits for a lock goes on waiting */
-static atomic_uint granted, refused, tries, moves;
+static atomic_uint granted, refused, tries, of_data, for_all;
 static int wait_fd = -1;
 static struct loop loop;
 static atomic_bool by_worker; /* the last one was served by the device's own thread */
@@ -81,7 +83,7 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 	atomic_store(&by_worker, !pthread_equal(pthread_self(), driver));
 	if (opcode_of(c) == OP_SETLKW) {
 		if (atomic_load(&locked))
-			return FS_RETRY;
+			return FS_LOCKED;
 		atomic_fetch_add(&granted, 1);
 		return FS_NO_REPLY;
 	}
@@ -92,6 +94,8 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 		atomic_fetch_add(&granted, 1);
 		return FS_NO_REPLY;
 	}
+	if (opcode_of(c) == OP_INTERRUPT)
+		atomic_fetch_add(&for_all, 1);
 	atomic_store(&inside, true);
 	if (atomic_exchange(&hold, false)) {
 		(void)sem_post(&entered);
@@ -104,25 +108,25 @@ enum fs_result fs_serve(struct fs_server *fs, struct chain *c)
 	return FS_NO_REPLY;
 }
 
-int fs_wait_fd(const struct fs_server *fs)
+int fs_news_fd(const struct fs_server *fs)
 {
 	(void)fs;
 	return wait_fd;
 }
 
-void fs_take_moves(struct fs_server *fs)
+void fs_take_news(struct fs_server *fs)
 {
 	uint64_t n;
 
 	(void)fs;
 	(void)!read(wait_fd, &n, sizeof(n));
-	atomic_fetch_add(&moves, 1);
+	atomic_fetch_add(&of_data, 1);
 }
 
-unsigned fs_moves(struct fs_server *fs)
+struct fs_news fs_news(struct fs_server *fs)
 {
 	(void)fs;
-	return atomic_load(&moves);
+	return (struct fs_news){ atomic_load(&of_data), atomic_load(&for_all) };
 }
 
 void fs_end_session(struct fs_server *fs)
@@ -279,6 +283,14 @@ static void test_busy(void)
 	atomic_store(&feed, 0);
 }
 
+static long clock_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 static void *run_loop(void *arg)
 {
 	(void)arg;
@@ -290,6 +302,7 @@ static void test_fifos(void)
 {
 	const uint64_t one = 1;
 	pthread_t thread;
+	long begin;
 	unsigned n;
 
 	if (pthread_create(&thread, NULL, run_loop, NULL) != 0)
@@ -323,12 +336,36 @@ static void test_fifos(void)
 	while (atomic_load(&tries) < 50)
 		(void)usleep(1000);
 	n = atomic_load(&tries);
+	begin = clock_ms();
 	(void)usleep(200000);
-	ok(atomic_load(&tries) - n <= 5, "fifos: the other end is looked for, and not too often");
+	ok(atomic_load(&tries) - n <= (unsigned)(clock_ms() - begin) / 50 + 2, "fifos: the other end is looked for, and not too often");
 	atomic_store(&locked, false);
 	while (atomic_load(&granted) < 1)
 		(void)usleep(1000);
 	ok(true, "fifos: until it is there");
+
+	/* given up by a request that a CPU's thread serves */
+	make_live(OP_READ);
+	describe_request(1, OP_INTERRUPT, 0);
+	atomic_store(&locked, true);
+	atomic_store(&tries, 0);
+	offer();
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	(void)usleep(50000);
+	offer_at(1);
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	while (atomic_load(&tries) < 2)
+		(void)usleep(1000);
+	ok(true, "fifos: what the guest may have given up is looked at");
+
+	make_live(OP_READ);
+	atomic_store(&refused, 0);
+	for (unsigned i = 0; i < MOST_WAITING + 2; i++)
+		offer();
+	reg(VIRTIO_MMIO_QUEUE_NOTIFY, REQUESTS);
+	while (atomic_load(&refused) < 2)
+		(void)usleep(1000);
+	ok(true, "fifos: beyond the cap they are refused");
 
 	make_live(OP_READ);
 	atomic_store(&locked, true);
