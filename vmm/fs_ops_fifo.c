@@ -93,13 +93,18 @@ void fs_take_news(struct fs_server *fs)
 static int arm(struct fs_server *fs, struct fs_handle *h, uint32_t events)
 {
 	struct epoll_event ev = { .data.u64 = h->fh };
-	int r;
+	int r = 0;
 
+	events |= POLLERR | POLLHUP;
 	(void)pthread_mutex_lock(&fs->lock);
-	h->armed |= events;
-	ev.events = h->armed | EPOLLONESHOT;
-	r = epoll_ctl(fs->fifo_epoll, h->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, h->fd, &ev) < 0 ? -errno : 0;
-	h->watched |= r == 0;
+	if (events & ~h->armed) {
+		h->armed |= events;
+		ev.events = h->armed | EPOLLONESHOT;
+		r = epoll_ctl(fs->fifo_epoll, h->watched ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, h->fd, &ev) < 0 ? -errno : 0;
+		h->watched |= r == 0;
+		if (r < 0)
+			h->armed = 0;
+	}
 	(void)pthread_mutex_unlock(&fs->lock);
 	return r;
 }

@@ -61,7 +61,7 @@ struct virtio_fs {
 	pthread_cond_t due;	 /* a request that waits may be due; by the monotonic clock */
 	pthread_cond_t served;	 /* in_service may have become 0 */
 	unsigned in_service;	 /* requests that a thread is serving without the lock */
-	bool more;		 /* a turn ended before its queue did: the worker goes on */
+	bool more;		 /* a turn ended before its queue did: somebody else goes on */
 	bool starved;		 /* and one because all of FS_POOL are in hand */
 	unsigned n_made;	 /* jobs allocated so far */
 	struct fs_job *idle;
@@ -85,15 +85,28 @@ static struct fs_job *take_idle(struct virtio_fs *vf)
 	return job;
 }
 
+/* Somebody else goes on with the rings: the worker, or the other one where that is busy. */
+static void pass_on(struct virtio_fs *vf)
+{
+	vf->more = true;
+	(void)pthread_cond_signal(&vf->work);
+	(void)pthread_cond_signal(&vf->due);
+}
+
+/* There is room for another request in hand. */
+static void made_room(struct virtio_fs *vf)
+{
+	if (!vf->starved)
+		return;
+	vf->starved = false;
+	pass_on(vf);
+}
+
 static void give_back(struct virtio_fs *vf, struct fs_job *job)
 {
 	job->next = vf->idle;
 	vf->idle = job;
-	if (!vf->starved)
-		return;
-	vf->starved = false;
-	vf->more = true;
-	(void)pthread_cond_signal(&vf->work);
+	made_room(vf);
 }
 
 /*
@@ -177,6 +190,7 @@ static bool keep(struct virtio_fs *vf, struct fs_job *job, enum fs_result r)
 	vf->waiting = job;
 	vf->n_waiting++;
 	(void)pthread_cond_signal(&vf->due);
+	made_room(vf);
 	return true;
 }
 
@@ -226,8 +240,7 @@ static void fs_notify(struct virtio_dev *dev, unsigned queue)
 		int r;
 
 		if (left == 0) {
-			vf->more = true;
-			(void)pthread_cond_signal(&vf->work);
+			pass_on(vf);
 			return;
 		}
 		job = take_idle(vf);
@@ -259,6 +272,7 @@ static void fs_reset(struct virtio_dev *dev)
 	while (vf->in_service > 0)
 		(void)pthread_cond_wait(&vf->served, &dev->lock);
 	fs_end_session(vf->fs);
+	(void)pthread_cond_signal(&vf->due); /* what waited is nobody's any more */
 }
 
 /* Return: milliseconds until @job is to be served again, at most 0 for now, INT64_MAX: nobody knows. */
@@ -305,7 +319,7 @@ static void wait_until_due(struct virtio_fs *vf)
 
 		due_ms = ms < due_ms ? ms : due_ms;
 	}
-	if (due_ms <= 0)
+	if (vf->more || due_ms <= 0)
 		return;
 	if (due_ms == INT64_MAX) {
 		(void)pthread_cond_wait(&vf->due, &vf->dev.lock);
@@ -320,6 +334,13 @@ static void wait_until_due(struct virtio_fs *vf)
 	(void)pthread_cond_timedwait(&vf->due, &vf->dev.lock, &until);
 }
 
+static void serve_rings(struct virtio_fs *vf)
+{
+	vf->more = false;
+	for (unsigned q = 0; q < vf->dev.ops->nqueues; q++)
+		fs_notify(&vf->dev, q);
+}
+
 static void *waits_main(void *arg)
 {
 	struct virtio_fs *vf = arg;
@@ -330,6 +351,8 @@ static void *waits_main(void *arg)
 	for (;;) {
 		wait_until_due(vf);
 		try_again(vf);
+		if (vf->more)
+			serve_rings(vf);
 	}
 	return NULL;
 }
@@ -353,9 +376,7 @@ static void *files_main(void *arg)
 			(void)pthread_cond_wait(&vf->work, &vf->dev.lock);
 		}
 		/* requests that found no idle job wait in the ring */
-		vf->more = false;
-		for (unsigned q = 0; q < vf->dev.ops->nqueues; q++)
-			fs_notify(&vf->dev, q);
+		serve_rings(vf);
 	}
 	return NULL;
 }
