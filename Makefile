@@ -223,6 +223,13 @@ check-unit:
 check-clang:
 	$(Q)$(MAKE) B=build-clang CC=clang build-clang/coracle build-clang/coracle-vmm \
 	build-clang/coracle-init
+	$(Q)for f in $(FUZZERS); do \
+	clang $(OWN_CPPFLAGS) -std=gnu17 -Wno-missing-prototypes -fsyntax-only tests/fuzz/$$f.c || exit 1; done
+
+# What is read at each start, and has no library in it.
+INIT_MOST = 153600
+check-size: $(B)/coracle-init
+	$(Q)[ $$(stat -c %s $<) -le $(INIT_MOST) ] || { echo 'coracle-init: over $(INIT_MOST) bytes' >&2; exit 1; }
 
 check-layers: check-lists
 	$(Q)awk -f tests/layers.awk $$(git ls-files '*.[ch]')
@@ -235,6 +242,7 @@ check-lists:
 	@mkdir -p $(B)
 	$(Q)git ls-files 'runtime/*.c' 'oci/*.c' 'vmm/*.c' 'guest-init/*.c' 'tests/unit/test_*.c' \
 	'tests/fuzz/fuzz_*.c' | LC_ALL=C sort >$(B)/sources
+	$(Q)[ -s $(B)/sources ] || { echo 'Makefile: git lists no files here: is this a clone, and yours?' >&2; exit 1; }
 	$(Q)printf '%s\n' $(LISTED) | diff - $(B)/sources || \
 	{ echo 'Makefile: its lists of sources and the tree differ (< listed, > there)' >&2; exit 1; }
 
@@ -250,8 +258,8 @@ check-shape:
 check:
 	$(Q)packaging/deps.sh all
 	$(Q)$(MAKE) check-layers check-lists check-headers check-clang
-	$(Q)$(MAKE) all kernel
-	$(Q)$(MAKE) SAN=address,undefined CFLAGS='-O1 -g' unit
+	$(Q)$(MAKE) all kernel check-size
+	$(Q)$(MAKE) SAN=address,undefined CFLAGS='-O1 -g' all unit
 	$(Q)tests/check.sh
 
 soak:
@@ -317,7 +325,7 @@ help:
 	'variables: CC CFLAGS LDFLAGS PREFIX DESTDIR SAN=address,undefined V=1'
 
 FORCE:
-.PHONY: FORCE all kernel unit check-unit check-clang check-layers check-lists check-headers check-shape check soak fuzz \
+.PHONY: FORCE all kernel unit check-unit check-clang check-layers check-lists check-headers check-shape check-size check soak fuzz \
 	fuzz-run demo bench install format clean help
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

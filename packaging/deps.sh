@@ -17,7 +17,7 @@ case $release in
 esac
 
 build="gcc make pkg-config libc6-dev libyajl-dev libseccomp-dev libcap-ng-dev libsystemd-dev libnl-3-dev libnl-route-3-dev
-	linux-source-6.12 flex bison bc libelf-dev xz-utils cpio clang clang-format $clang_rt perl jq"
+	linux-source-6.12 flex bison bc libelf-dev xz-utils patch cpio clang clang-format $clang_rt perl jq git mandoc"
 bed="mmdebstrap debian-archive-keyring qemu-utils openssh-client e2fsprogs python3 uidmap zstd util-linux procps secilc"
 # Go and what runtime-tools' validation is built from (tests/conformance). Where a release lacks one of these, that
 # test is skipped.

@@ -35,14 +35,7 @@ for v in $(grep -oh 'getenv("[A-Z_]*")\|"CORACLE_[A-Z]*"' runtime/*.c | cut -d'"
 	named coracle.1 "Ev .*$v" "variable $v"
 done
 for page in coracle.1 coracle.conf.5; do
-	if command -v mandoc >/dev/null; then
-		said=$(mandoc -T lint -W warning "packaging/$page" 2>&1)
-	elif command -v man >/dev/null; then
-		said=$(man --warnings -E UTF-8 -l "packaging/$page" 2>&1 >/dev/null)
-	else
-		echo "# neither mandoc nor man is here"
-		continue
-	fi
+	said=$(mandoc -T lint -W warning "packaging/$page" 2>&1)
 	[ -z "$said" ]
 	ok $? "$page is well formed"
 	[ -z "$said" ] || head -n 5 <<<"$said" | sed 's/^/# /'

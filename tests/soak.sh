@@ -12,7 +12,17 @@ tests/conformance/build.sh build/conformance || echo 'soak: no conformance suite
 $bed up --fresh
 trap '$bed down' EXIT
 CORACLE_BED=$bed tests/put-in-bed.sh
+mkdir -p build/logs
+failed=()
 for user in user root; do
-	$bed run "/opt/coracle/tests/soak/run.sh -u $user"
+	$bed run "/opt/coracle/tests/soak/run.sh -u $user" || failed+=("$user")
+	$bed run 'cd /tmp/coracle-tests 2>/dev/null && tar -cf - .' >"build/logs/soak-$user.tar" || true
+	if ! $bed run true 2>/dev/null; then
+		echo "soak: the emulated host died; a fresh one goes on" >&2
+		$bed down
+		$bed up --fresh
+		CORACLE_BED=$bed tests/put-in-bed.sh
+	fi
 done
-make fuzz
+make fuzz || failed+=(fuzzers)
+[ ${#failed[@]} -eq 0 ] || { echo "soak: failed: ${failed[*]}; logs in build/logs/soak-*.tar" >&2; exit 1; }
