@@ -17,20 +17,6 @@ static const char *const feature_hooks[] = {
 	"startContainer", "poststart",	   "poststop",	      NULL,
 };
 
-/* Engines look for "rro" here before they allow recursive read-only mounts. */
-static const char *const feature_mount_options[] = {
-	"async", "atime", "bind", "copy-symlink", "defaults", "dev", "diratime", "dirsync",
-	"exec", "iversion", "lazytime", "loud", "mand", "noatime", "nodev", "nodiratime",
-	"noexec", "noiversion", "nolazytime", "nomand", "norelatime", "nostrictatime",
-	"nosuid", "nosymfollow", "private", "rasync", "ratime", "rbind", "rdev", "rdiratime",
-	"rdirsync", "relatime", "remount", "rexec", "rmand", "rnoatime", "rnodev",
-	"rnodiratime", "rnoexec", "rnomand", "rnorelatime", "rnostrictatime", "rnosuid",
-	"rnosymfollow", "ro", "rprivate", "rrelatime", "rro", "rrw", "rshared", "rslave",
-	"rstrictatime", "rsuid", "rsymfollow", "rsync", "runbindable", "rw", "shared",
-	"silent", "slave", "strictatime", "suid", "symfollow", "sync", "tmpcopyup",
-	"unbindable", NULL,
-};
-
 static const char *const feature_namespaces[] = {
 	"cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts", NULL,
 };
@@ -139,7 +125,7 @@ static void put_linux(struct json_out *o)
 	json_out_object_end(o);
 }
 
-int features_format(const char *version, const char *commit, char **out_text)
+int features_format(const char *version, const char *commit, const char *const *mount_options, char **out_text)
 {
 	OWN(json_out_cleanup) struct json_out *o = json_out_new(true);
 
@@ -147,7 +133,7 @@ int features_format(const char *version, const char *commit, char **out_text)
 	json_out_key_str(o, "ociVersionMin", OCI_VERSION_MIN);
 	json_out_key_str(o, "ociVersionMax", OCI_VERSION_MAX);
 	json_out_key_strv(o, "hooks", feature_hooks);
-	json_out_key_strv(o, "mountOptions", feature_mount_options);
+	json_out_key_strv(o, "mountOptions", mount_options);
 	put_linux(o);
 	json_out_key(o, "annotations");
 	json_out_object(o);

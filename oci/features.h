@@ -9,6 +9,8 @@
  * features_format() - Write the document
  * @version:	Ours, for the annotation org.coracle.version
  * @commit:	Ours, for org.coracle.commit; NULL leaves it out
+ * @mount_options: Names of the options of mounts, up to NULL; engines look for "rro" before they allow recursive
+ *		read-only mounts
  * @out_text:	Pretty, with a newline; free() it
  *
  * The tables at the top of features.c are the whole truth; nothing is probed, since engines ask
@@ -16,6 +18,6 @@
  *
  * Return: 0 or -ENOMEM.
  */
-int features_format(const char *version, const char *commit, char **out_text) MUST_CHECK;
+int features_format(const char *version, const char *commit, const char *const *mount_options, char **out_text) MUST_CHECK;
 
 #endif

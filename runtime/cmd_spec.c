@@ -14,6 +14,7 @@
 #include "runtime/base/log.h"
 #include "runtime/base/own.h"
 #include "runtime/cmd.h"
+#include "runtime/mountopt.h"
 
 static int write_new(const char *dir, const char *name, const char *text, struct err *e)
 {
@@ -84,7 +85,7 @@ int cmd_features(const struct globals *g, int argc, char **argv)
 		return cmd_help();
 	if (argc > 1)
 		return cmd_usage_error("no arguments are taken");
-	r = features_format(CORACLE_VERSION, CORACLE_COMMIT, &text);
+	r = features_format(CORACLE_VERSION, CORACLE_COMMIT, mount_option_names, &text);
 	if (r < 0) {
 		log_err("features: %s", strerror(-r));
 		return 1;

@@ -17,6 +17,7 @@
 #include "runtime/base/io.h"
 #include "runtime/base/log.h"
 #include "runtime/base/own.h"
+#include "runtime/host.h"
 #include "runtime/systemd.h"
 
 #define SUBGROUP "run.oci.systemd.subgroup" /* crun's: name of the cgroup inside the scope */
@@ -297,6 +298,9 @@ pid_t confine_clone(struct confine *c, unsigned long flags, struct err *e)
 		cgroup_fini(&was);
 		return go_without(c, &why, e) < 0 ? -e->code : confine_clone(c, flags, e);
 	}
+	/* with a cgroup it may have been that */
+	if (flags & CLONE_NEWUSER && (errno == ENOSPC || (c->dir < 0 && (errno == EPERM || errno == EACCES))))
+		return host_no_userns(errno, e);
 	if (errno != ENOSYS)
 		return err_sys(e, "start the container's monitor%s%s%s",
 			       flags & CLONE_NEWUSER ? " in a user namespace" : "",

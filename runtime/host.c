@@ -224,14 +224,16 @@ static int probe_kvm(struct err *e)
 	return fd < 0 ? fd : 0;
 }
 
+int host_no_tun(int error, struct err *e)
+{
+	return err_set(e, error, "/dev/net/tun: %s; `modprobe tun`, and mode 0666 for it", strerror(error));
+}
+
 static int probe_tun(struct err *e)
 {
 	OWN_FD int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 
-	if (fd < 0)
-		return err_set(e, errno, "/dev/net/tun: %s; `modprobe tun`, and mode 0666 for it",
-			       strerror(errno));
-	return 0;
+	return fd < 0 ? host_no_tun(errno, e) : 0;
 }
 
 /* In a namespace that ends with the child: lo redirected to itself. */
@@ -265,6 +267,14 @@ static int probe_redirect(struct err *e)
 		       "are needed; `modprobe -a` them");
 }
 
+int host_no_userns(int error, struct err *e)
+{
+	return err_set(e, error,
+		       "user namespaces: not allowed; set sysctl user.max_user_namespaces above 0 and "
+		       "kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns "
+		       "as your distribution documents");
+}
+
 static int probe_userns(struct err *e)
 {
 	int status = 0;
@@ -276,10 +286,7 @@ static int probe_userns(struct err *e)
 		return err_sys(e, "user namespaces: fork");
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	return err_set(e, WIFEXITED(status) ? WEXITSTATUS(status) : EPERM,
-		       "user namespaces: not allowed; set sysctl user.max_user_namespaces above 0 and "
-		       "kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns "
-		       "as your distribution documents");
+	return host_no_userns(WIFEXITED(status) ? WEXITSTATUS(status) : EPERM, e);
 }
 
 static int probe_mounts(struct err *e)

@@ -46,6 +46,13 @@ int host_facts_collect(struct host_facts *f, struct err *e) MUST_CHECK;
 int host_inherit(struct oci_process *p) MUST_CHECK;
 
 /*
+ * What the host has not got, in the words of `coracle check`: a user namespace, a tap. @error: the errno of the try.
+ * Return: -@error, with @e.
+ */
+int host_no_userns(int error, struct err *e);
+int host_no_tun(int error, struct err *e);
+
+/*
  * Open /dev/kvm and see that it can run ordinary guests.
  * Return: a descriptor, or -errno with one line that says what is missing and how to mend it.
  */

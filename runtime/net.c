@@ -15,6 +15,7 @@
 
 #include "runtime/base/io.h"
 #include "runtime/base/own.h"
+#include "runtime/host.h"
 
 #define TAP_NAME "coracle%d"
 #define TAP_PREFIX "coracle"
@@ -55,7 +56,7 @@ static int make_tap(struct net *n, struct net_slot *s, uint32_t mtu, struct err 
 	struct ifreq r = { .ifr_name = TAP_NAME };
 
 	if (fd < 0)
-		return err_sys(e, "network: open \"/dev/net/tun\"");
+		return host_no_tun(errno, e);
 	r.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	if (ioctl(fd, TUNSETIFF, &r) < 0)
 		return err_sys(e, "network: make a tap");

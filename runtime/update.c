@@ -36,7 +36,7 @@
 struct update {
 	struct statedir *d;
 	struct statedir_record r;
-	const struct oci_resources *wanted;
+	struct oci_resources wanted; /* with what it goes with: its pointers are the caller's */
 	struct plan_size size;
 	struct cgroup_writes host;
 	struct cgroup_writes guest;
@@ -68,7 +68,7 @@ static int check_memory(const struct update *u, struct err *e)
 	bool unlimited = u->r.memory_limit < 0;
 	int64_t limit = u->size.limit;
 
-	if (u->wanted->memory.has_limit && u->wanted->memory.limit < 0 && !unlimited)
+	if (u->wanted.memory.has_limit && u->wanted.memory.limit < 0 && !unlimited)
 		return err_set(e, ENOTSUP,
 			       "linux.resources.memory.limit: the machine was made with %llu MiB for "
 			       "its container and can't grow",
@@ -80,8 +80,8 @@ static int check_memory(const struct update *u, struct err *e)
 			       "linux.resources.memory.limit: the machine was made with %llu MiB for "
 			       "its container and can't grow",
 			       (unsigned long long)(room(u->r.memory_bytes) >> 20));
-	if (limit > 0 && u->wanted->memory.has_check_before_update &&
-	    u->wanted->memory.check_before_update && u->stats.memory_current != UINT64_MAX &&
+	if (limit > 0 && u->wanted.memory.has_check_before_update &&
+	    u->wanted.memory.check_before_update && u->stats.memory_current != UINT64_MAX &&
 	    u->stats.memory_current > (uint64_t)limit)
 		return err_set(e, EBUSY,
 			       "linux.resources.memory.limit: %lld is less than the %llu bytes in use",
@@ -138,21 +138,26 @@ static int prepare(struct update *u, struct err *e)
 				    .max_vcpus = VM_MAX_VCPUS };
 	struct cpu_now now;
 
-	if (resources_check(u->wanted, e) < 0)
+	if (resources_check(&u->wanted, e) < 0)
 		return -e->code;
 	if (u->r.cgroup.path) {
 		u->dir = cgroup_open(u->r.cgroup.path, e);
 		if (u->dir < 0)
 			return u->dir;
 	}
-	if (plan_size(u->wanted, &facts, &u->size, e) < 0)
+	/* it is the sum of both, of which the other stays as it is */
+	if (u->wanted.memory.has_swap && !u->wanted.memory.has_limit && u->r.memory_limit > 0) {
+		u->wanted.memory.has_limit = true;
+		u->wanted.memory.limit = u->r.memory_limit;
+	}
+	if (plan_size(&u->wanted, &facts, &u->size, e) < 0)
 		return -e->code;
 	/* the machine is what it is */
 	u->size.host_extra = u->r.host_extra;
 	if (ask_stats(u, e) < 0 || check_memory(u, e) < 0)
 		return -e->code;
 	now = current_cpu_max(u);
-	if (resources_writes(u->wanted, &u->size, &now, &u->host, &u->guest, e) < 0)
+	if (resources_writes(&u->wanted, &u->size, &now, &u->host, &u->guest, e) < 0)
 		return -e->code;
 	return check_lengths(&u->guest, e);
 }
@@ -236,7 +241,7 @@ static int apply(struct update *u, struct err *e)
 
 int container_update(struct statedir *d, const struct oci_resources *r, struct err *e)
 {
-	struct update u = { .d = d, .wanted = r, .dir = -1 };
+	struct update u = { .d = d, .wanted = *r, .dir = -1 };
 	enum oci_status s;
 	int rc = statedir_read(d, &u.r, e);
 

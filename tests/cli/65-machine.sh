@@ -96,6 +96,15 @@ rt start "$ID"
 vmm=$(pgrep -x coracle-vmm -P "$(rt state "$ID" | jq .pid)")
 is "$(sed -n 's/^Cap[PE].*:.//p; s/^CapBnd:.//p; s/^NoNewPrivs:.//p' "/proc/$vmm/status" | xargs)" \
 	"000000008000001b 000000008000001b 000000008000001b 1" "the machine's capabilities: CHOWN, DAC_OVERRIDE, FOWNER, FSETID, SETFCAP"
+is "$(sort -u /proc/"$vmm"/task/*/status | sed -n 's/^Seccomp:.//p' | xargs)" 2 "the machine's threads have system calls filtered, all of them"
+is "$(awk '/^Max core file size|^Max msgqueue size/ { print $5 }' "/proc/$vmm/limits" | xargs)" "0 0" "and limits"
+is "$(ls -A "/proc/$vmm/root")" "" "the machine's root is empty"
+touch "/proc/$vmm/root/x" 2>"$T/err"
+like "$(cat "$T/err")" 'Read-only file system|Permission denied' "and can't be written"
+for ns in mnt net ipc uts cgroup; do
+	[ "$(readlink "/proc/$vmm/ns/$ns")" != "$(readlink "/proc/$$/ns/$ns")" ]
+	ok $? "the machine has its own $ns namespace"
+done
 rss() { awk '/RssAnon/ { print int($2 / 1024) }' "/proc/$vmm/status"; }
 until_true 180 [ -e "$T/rootfs/full" ]
 ok $? "balloon: 200 MB are in use" || detail

@@ -91,7 +91,9 @@ static void test_features(void)
 	const char *s = NULL;
 	struct err e;
 
-	is_int(features_format("0.1.0", "abc", &text), 0, "features");
+	static const char *const options[] = { "rro", NULL };
+
+	is_int(features_format("0.1.0", "abc", options, &text), 0, "features");
 	is_int(json_parse(text, strlen(text), &doc, &e), 0, "is JSON");
 	is_int(json_str(json_get(json_root(doc), "ociVersionMin"), &s, &e), 0, "with");
 	is_str(s, "1.0.0", "ociVersionMin");
