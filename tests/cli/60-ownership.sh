@@ -82,7 +82,7 @@ if rootfs_make debian "$T/rootfs" && [ -e "$T/rootfs/usr/bin/python3" ]; then
 		same_lines "system calls in a $where"
 	done
 	# 5,000 files there and back: made inside, read outside; packed outside, unpacked and read inside
-	FILES=${FILES:-1500}
+	FILES=${FILES:-5000}
 	run_fs() { # WHO SECTION DIR
 		bundle files "$all | .process.args = [\"sh\", \"-c\", \$sh] | .mounts += [{destination: \"/fs.py\", type: \"bind\", source: \$fs, options: [\"bind\", \"ro\"]}]" \
 			--arg fs "$HERE/fs.py" --arg sh "$1"

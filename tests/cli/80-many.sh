@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Many containers: MANY (25) one after the other, ten at once, then CHURN (20) of which CHURN_AT_ONCE (10) are created,
+# Many containers: MANY (100) one after the other, ten at once, then CHURN (20) of which CHURN_AT_ONCE (10) are created,
 # started and deleted at a time; and nothing is left of them.
 . "$(dirname "$0")/lib.sh"
 setup
@@ -27,15 +27,15 @@ is "$(rt list -q | grep -c "^$PREFIX")" 0 "$MANY containers: list is empty"
 # the same id again and again, through create, start and delete
 script again 'exit 5'
 good=0
-for ((i = 1; i <= MANY / 4 + 1; i++)); do
+for ((i = 1; i <= MANY / 16 + 1; i++)); do
 	rt create -b "$B" --pid-file "$T/pid" "$PREFIX-same" </dev/null >/dev/null 2>"$T/err" &&
 		rt start "$PREFIX-same" && rt delete --force "$PREFIX-same" && good=$((good + 1))
 done
-is "$good" $((MANY / 4 + 1)) "the same id again and again" || diag "$(cat "$T/err")"
+is "$good" $((MANY / 16 + 1)) "the same id again and again" || diag "$(cat "$T/err")"
 
 # failures don't leak either
 bundle failing '.process.args = ["/nonesuch"]'
-for ((i = 1; i <= MANY / 4 + 1; i++)); do
+for ((i = 1; i <= MANY / 16 + 1; i++)); do
 	new_id
 	rt run -b "$B" "$ID" </dev/null >/dev/null 2>&1
 done

@@ -18,7 +18,7 @@ BASE=${BASE:-busybox}
 MAP=${MAP:-range}
 LIMIT=${LIMIT:-60}
 BED=${BED:-/opt/bed}
-MANY=${MANY:-25}
+MANY=${MANY:-100}
 export LC_ALL=C
 umask 022
 
