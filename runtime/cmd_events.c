@@ -125,6 +125,11 @@ static int stream(struct watch *w, const char *id, int interval_ms, struct err *
 		if (poll(&p, 1, left > 0 ? (int)left : 0) > 0)
 			break;
 	}
+	/* the kill that ended it came after the last look */
+	if (r == 0 && seen == 0 && statedir_oom(&w->d)) {
+		w->guest.oom_kill = 1;
+		r = print_ooms(w, id, &seen, e);
+	}
 	return r;
 }
 

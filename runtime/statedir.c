@@ -161,6 +161,13 @@ bool statedir_death(const struct statedir *d, char *out, size_t size)
 	return why != NULL;
 }
 
+bool statedir_oom(const struct statedir *d)
+{
+	OWN_FREE char *text = NULL;
+
+	return io_read_file(d->fd, "exit.json", EXIT_BYTES, &text, NULL) == 0 && strstr(text, "; out of memory\"");
+}
+
 /* The id is taken. Return: -EEXIST, with a word on what an interrupted create left. */
 static int already_there(const char *root, const char *id, struct err *e)
 {

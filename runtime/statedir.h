@@ -106,6 +106,9 @@ void statedir_record_fini(struct statedir_record *r);
 /* Why its machine died, if that was its end: the monitor's words, to @out. A container that ended or was killed has none. */
 bool statedir_death(const struct statedir *d, char *out, size_t size);
 
+/* Return: whether something in the container, which has ended, was killed for want of memory. */
+bool statedir_oom(const struct statedir *d);
+
 /* Is somebody holding the lock file @name of the container? What can't be found out counts as held. */
 bool statedir_locked(struct statedir *d, const char *name);
 

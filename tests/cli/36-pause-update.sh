@@ -228,7 +228,7 @@ oom() { # NAME FILTER
 	cg=$(sed -n 's/^0:://p' "/proc/$(cat "$T/pid")/cgroup")
 	own=
 	jq -e .cgroup.path "$STATE/$ID/state.json" >/dev/null && own=1
-	rt events --interval 100ms "$ID" >"$T/events" &
+	LIMIT=$((LIMIT * 3)) rt events --interval 100ms "$ID" >"$T/events" &
 	events=$!
 	rt start "$ID"
 	until_true $((LIMIT * 2)) is_now stopped
@@ -241,6 +241,7 @@ oom() { # NAME FILTER
 		like "$(host memory.events)" 'oom_kill [1-9]' "$1: memory.events on the host tells it"
 	fi
 	wait "$events"
+	is "$(jq -r .type "$T/events" | grep -c '^oom$')" 1 "$1: events tells it, once"
 	rt delete "$ID"
 	is $? 0 "$1: delete"
 }
@@ -251,6 +252,14 @@ oom "out of memory, without one" .
 script oom 'exec tail /dev/zero' '.linux.resources = {memory: {limit: 60000000}}'
 run_rt
 is "$rc" 137 "out of memory: the only process"
+new_id
+rt create --bundle "$B" "$ID" </dev/null >"$T/out" 2>"$T/rt.err"
+LIMIT=$((LIMIT * 3)) rt events --interval 100ms "$ID" >"$T/events" &
+events=$!
+until_true $LIMIT has_text "$T/events" stats && rt start "$ID"
+wait "$events"
+is "$(jq -r .type "$T/events" | grep -c '^oom$')" 1 "out of memory: events tells of the kill that was the end"
+rt delete "$ID"
 script fine 'exit 3' '.linux.resources = {memory: {limit: 60000000}}'
 run_rt --keep
 is "$rc" 3 "a limit that suffices"
